@@ -1,0 +1,16 @@
+"""What happens to accounts that open sockets must hear of."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from messenger.events import UserEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginsEnded(UserEvent):
+    """Logins of a person ended: by logout, a new password, a reused token or a ban."""
+
+    kind: ClassVar[str] = "logins_ended"
+    # Hexadecimal ids of the logins; None means all of them.
+    logins: list[str] | None
+    reason: str

@@ -1,0 +1,103 @@
+"""People and their logins."""
+
+import unicodedata
+import uuid
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.utils import timezone
+
+
+def fold(text: str) -> str:
+    """The form under which names and e-mails are unique: 'Анна', 'АННА' and 'анна' are one."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(
+        self, email: str, *, username: str, password: str | None = None, **extra: Any
+    ) -> "User":
+        """A new person. `password` None: nobody can sign in with a password. IntegrityError if
+        the e-mail or the username is taken."""
+        user = self.model(email=email, username=username, **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, email: str, *, username: str, password: str | None = None, **extra: Any
+    ) -> "User":
+        return self.create_user(
+            email, username=username, password=password, is_staff=True, is_superuser=True, **extra
+        )
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email_key=fold(username or ""))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, found by `id` or `uuid`, signing in with the e-mail or the username."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    email = models.EmailField(max_length=254, unique=True)
+    email_key = models.CharField(max_length=254, unique=True, editable=False)
+    username = models.CharField(max_length=64)
+    username_key = models.CharField(max_length=200, unique=True, editable=False)
+    name = models.CharField(max_length=100, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    banned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["username"]
+
+    class Meta:
+        verbose_name = "user"
+        ordering = ["id"]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email_key = fold(self.email)
+        self.username_key = fold(self.username)
+        self.name = self.name or self.username
+        if (names := kwargs.get("update_fields")) is not None:
+            also = {"email": "email_key", "username": "username_key"}
+            kwargs["update_fields"] = {*names, *(also[name] for name in names if name in also)}
+        super().save(*args, **kwargs)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name
+
+
+class Login(models.Model):
+    """
+    One signing-in: the family of refresh tokens that descend from it, and the access tokens made
+    with them. Ending it makes all of them worthless at once.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="logins")
+    # The one refresh token of the family that can still be exchanged, by its `jti`.
+    refresh_jti = models.CharField(max_length=32)
+    rotated_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="login_expires")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} since {self.created_at:%Y-%m-%d %H:%M}"

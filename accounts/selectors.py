@@ -1,0 +1,45 @@
+"""Reading people and logins."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import Login, User, fold
+from messenger.errors import NotFound, UnknownUsers
+from messenger.ids import Ref, lookup
+
+
+def active_users(search: str = "") -> QuerySet[User]:
+    """Everybody who can sign in, by id; `search` finds part of a name or username in any case."""
+    users = User.objects.filter(is_active=True).order_by("id")
+    if search:
+        users = users.filter(Q(username_key__contains=fold(search)) | Q(name__icontains=search))
+    return users
+
+
+def user_for(ref: Ref) -> User:
+    """The active person of an integer id or a UUID. NotFound if there is none."""
+    try:
+        return User.objects.get(is_active=True, **lookup(ref))
+    except User.DoesNotExist:
+        raise NotFound from None
+
+
+def users_for(refs: list[Ref]) -> list[User]:
+    """The active people of `refs`, each once, in the order given. UnknownUsers names the rest."""
+    ids = [ref for ref in refs if not isinstance(ref, UUID)]
+    uuids = [ref for ref in refs if isinstance(ref, UUID)]
+    found: dict[Ref, User] = {}
+    for user in User.objects.filter(Q(id__in=ids) | Q(uuid__in=uuids), is_active=True):
+        found[user.id] = found[user.uuid] = user
+    unknown = [str(ref) for ref in dict.fromkeys(refs) if ref not in found]
+    if unknown:
+        sentence = f"there is nobody with the id {', '.join(unknown)}"
+        raise UnknownUsers(f"user_ids: {sentence}", errors={"user_ids": [sentence]})
+    return list({found[ref].id: found[ref] for ref in refs}.values())
+
+
+def live_logins(ids: list[UUID]) -> dict[UUID, User]:
+    """For each of these logins that has not ended, its person, if active. One query."""
+    logins = Login.objects.filter(id__in=ids, ended_at=None, user__is_active=True)
+    return {login.id: login.user for login in logins.select_related("user")}

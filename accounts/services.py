@@ -1,0 +1,213 @@
+"""What can be done with accounts: sign up, sign in, refresh, sign out, change, ban."""
+
+import re
+import secrets
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.signals import post_save
+from django.utils import timezone
+
+from accounts import tokens
+from accounts.events import LoginsEnded
+from accounts.models import Login, User, fold
+from accounts.tokens import TokenPair
+from messenger.errors import Invalid, TokenReused, Unauthenticated, WrongCredentials
+from messenger.events import publish
+
+USERNAME = re.compile(r"[\w.+-]{2,64}")
+MAX_PASSWORD = 128
+
+
+def register(*, email: str, password: str, username: str = "", name: str = "") -> User:
+    """
+    A new person. `username` is made from the e-mail where missing, `name` from the username.
+    Invalid, with a sentence for each field, for what is malformed, weak or taken.
+    """
+    email, username, name = email.strip(), username.strip(), name.strip()
+    errors = _problems(email, username, name)
+    draft = User(email=email, username=username, name=name)
+    try:
+        validate_password(password, user=draft)
+    except ValidationError as error:
+        errors["password"] = list(error.messages)
+    if len(password) > MAX_PASSWORD:
+        errors["password"] = [f"no more than {MAX_PASSWORD} characters"]
+    if not errors:
+        errors = _taken(email, username)
+    if errors:
+        raise Invalid(errors=errors)
+
+    hashed = make_password(password)
+    for attempt in range(5):
+        chosen = username or _free_username(email, attempt)
+        try:
+            with transaction.atomic():
+                return User.objects.create(
+                    email=email, username=chosen, name=name or chosen, password=hashed
+                )
+        except IntegrityError:
+            # Somebody was faster by a moment: with our e-mail, or with the name we made up.
+            if errors := _taken(email, username):
+                raise Invalid(errors=errors) from None
+    raise Invalid(errors={"username": ["choose a username"]})
+
+
+def authenticate(login: str, password: str) -> User:
+    """
+    The active person with this e-mail or username and password. WrongCredentials otherwise, after
+    the same work whether or not the account exists.
+    """
+    key = fold(login.strip())
+    user = User.objects.filter(Q(email_key=key) | Q(username_key=key)).order_by("id").first()
+    if user is None or len(password) > MAX_PASSWORD:
+        make_password(password[:MAX_PASSWORD])
+        raise WrongCredentials
+    if not user.check_password(password) or not user.is_active:
+        raise WrongCredentials
+    return user
+
+
+def log_in(login: str, password: str) -> TokenPair:
+    """Sign in with an e-mail or a username. WrongCredentials says nothing about which was wrong."""
+    return start_login(authenticate(login, password))
+
+
+def start_login(user: User) -> TokenPair:
+    """A new login of `user` and its first tokens."""
+    login = Login(user=user, expires_at=timezone.now() + settings.REFRESH_TOKEN_LIFE)
+    pair, login.refresh_jti = tokens.issue(user.id, login.id)
+    login.save(force_insert=True)
+    return pair
+
+
+def refresh(token: str, *, received_at: datetime) -> TokenPair:
+    """
+    Exchange a refresh token for a new pair. Of parallel exchanges exactly one wins.
+
+    `received_at` is when the request reached the server. A token that had been exchanged before
+    that is being reused, perhaps by a thief: the login and everything that descends from it ends.
+    One that was exchanged while this request was on its way merely lost the race. TokenReused for
+    both, Unauthenticated for a token that is no good at all.
+    """
+    claims = tokens.read_refresh(token)
+    pair, jti = tokens.issue(claims.user_id, claims.login_id)
+    now = timezone.now()
+    won = Login.objects.filter(
+        id=claims.login_id,
+        user_id=claims.user_id,
+        user__is_active=True,
+        refresh_jti=claims.jti,
+        ended_at=None,
+    ).update(refresh_jti=jti, rotated_at=now, expires_at=now + settings.REFRESH_TOKEN_LIFE)
+    if won:
+        return pair
+    login = Login.objects.filter(
+        id=claims.login_id, ended_at=None, user__is_active=True
+    ).first()
+    if login is None:
+        raise Unauthenticated
+    if login.rotated_at is None or login.rotated_at < received_at:
+        end_logins(login.user_id, only=login.id, reason="token_reused")
+    raise TokenReused
+
+
+def log_out(login_id: UUID) -> None:
+    """End this login: its tokens are worthless and its sockets close. Again: nothing happens."""
+    login = Login.objects.filter(id=login_id, ended_at=None).first()
+    if login is not None:
+        end_logins(login.user_id, only=login_id, reason="logout")
+
+
+def end_logins(user_id: int, *, reason: str, only: UUID | None = None) -> None:
+    """End one or all logins of a person."""
+    with transaction.atomic():
+        logins = Login.objects.filter(user_id=user_id, ended_at=None)
+        if only is not None:
+            logins = logins.filter(id=only)
+        logins.update(ended_at=timezone.now(), end_reason=reason)
+        publish(
+            LoginsEnded(user_id=user_id, logins=None if only is None else [only.hex], reason=reason)
+        )
+
+
+def change_password(user: User, password: str) -> None:
+    """Set a new password; every login ends (`watch_passwords`). Invalid if it is weak."""
+    try:
+        validate_password(password, user=user)
+    except ValidationError as error:
+        raise Invalid(errors={"password": list(error.messages)}) from None
+    user.set_password(password)
+    user.save(update_fields=["password"])
+
+
+def watch_passwords() -> None:
+    """However a password is changed (service, admin, `manage.py changepassword`), end the logins."""
+
+    def password_saved(sender: type, instance: User, created: bool, **kwargs: Any) -> None:
+        if not created and instance._password is not None:
+            end_logins(instance.id, reason="password_changed")
+
+    post_save.connect(password_saved, sender=User, weak=False, dispatch_uid="watch_passwords")
+
+
+def ban(user: User) -> None:
+    """Shut a person out: no signing in, and open sockets close with 4403."""
+    with transaction.atomic():
+        User.objects.filter(id=user.id).update(is_active=False, banned_at=timezone.now())
+        end_logins(user.id, reason="banned")
+
+
+def unban(user: User) -> None:
+    """Let a person in again."""
+    User.objects.filter(id=user.id).update(is_active=True, banned_at=None)
+
+
+def forget_old_logins() -> int:
+    """Delete logins whose refresh tokens have all expired. How many there were."""
+    deleted, _ = Login.objects.filter(expires_at__lt=timezone.now()).delete()
+    return deleted
+
+
+def _problems(email: str, username: str, name: str) -> dict[str, list[str]]:
+    errors: dict[str, list[str]] = {}
+    try:
+        validate_email(email)
+        if len(email) > 254:
+            raise ValidationError("")
+    except ValidationError:
+        errors["email"] = ["this is not an e-mail address"]
+    if username and not USERNAME.fullmatch(username):
+        errors["username"] = ["2 to 64 letters, digits and . _ + -"]
+    if len(name) > 100:
+        errors["name"] = ["no more than 100 characters"]
+    if any(not character.isprintable() for character in name):
+        errors["name"] = ["only characters that can be printed"]
+    return errors
+
+
+def _taken(email: str, username: str) -> dict[str, list[str]]:
+    errors = {}
+    if User.objects.filter(email_key=fold(email)).exists():
+        errors["email"] = ["this e-mail is registered already"]
+    if username and User.objects.filter(username_key=fold(username)).exists():
+        errors["username"] = ["this username is taken"]
+    return errors
+
+
+def _free_username(email: str, attempt: int) -> str:
+    base = re.sub(r"[^\w.+-]", "", email.split("@")[0])[:50] or "user"
+    base = base if len(base) > 1 else f"{base}_"
+    for number in range(attempt * 20, attempt * 20 + 20):
+        candidate = base if number == 0 else f"{base}{number + 1}"
+        if not User.objects.filter(username_key=fold(candidate)).exists():
+            return candidate
+    return f"{base}{secrets.token_hex(4)}"

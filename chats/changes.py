@@ -1,0 +1,130 @@
+"""
+The only way to change a chat: under its lock, with a row in its log and an event to its members.
+
+    with changes_to(chat_id) as changes:
+        chat = changes.chats[chat_id]
+        ...
+        changes.record(MessageSent, chat, actor_id=author.id, message_id=message.id, message=facts)
+
+Everything in the block is one transaction. On the way out the counters of the chats and the rows
+of the log are written, and the events are published when the transaction commits.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from chats.models import Chat, LogEntry
+from messenger.events import ChatEvent, publish
+from messenger.times import iso
+
+Recorded = TypeVar("Recorded", bound=ChatEvent)
+
+
+@dataclass
+class LockedChat:
+    """A chat whose row this transaction holds, with counters that go up as changes are made."""
+
+    id: int
+    uuid: UUID
+    kind: str
+    last_seq: int
+    last_position: int
+
+    def next_position(self) -> int:
+        self.last_position += 1
+        return self.last_position
+
+
+class Changes:
+    """What is being changed in one transaction. `now` is the time of all of it."""
+
+    def __init__(self, chats: dict[int, LockedChat], now: datetime) -> None:
+        self.chats = chats
+        self.now = now
+        self.now_text = iso(now)
+        self.events: list[ChatEvent] = []
+        self.entries: list[LogEntry] = []
+
+    def record(
+        self,
+        event: type[Recorded],
+        chat: LockedChat,
+        /,
+        *,
+        actor_id: int | None,
+        message_id: int | None = None,
+        log_facts: dict[str, Any] | None = None,
+        origin: str | None = None,
+        **facts: Any,
+    ) -> Recorded:
+        """Give the change the chat's next `seq`; `log_facts` is what the log must keep of it."""
+        chat.last_seq += 1
+        recorded = event(
+            chat_id=chat.id,
+            chat_uuid=str(chat.uuid),
+            seq=chat.last_seq,
+            actor_id=actor_id,
+            created_at=self.now_text,
+            origin=origin,
+            **facts,
+        )
+        self.events.append(recorded)
+        self.entries.append(
+            LogEntry(
+                chat_id=chat.id,
+                seq=chat.last_seq,
+                kind=event.kind,
+                message_id=message_id,
+                actor_id=actor_id,
+                facts=log_facts,
+                created_at=self.now,
+            )
+        )
+        return recorded
+
+    def write(self) -> None:
+        changed = {entry.chat_id for entry in self.entries}
+        counters = [
+            (chat.last_seq, chat.last_position, self.now, chat.id)
+            for chat in self.chats.values()
+            if chat.id in changed
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "UPDATE chats_chat SET last_seq = %s, last_position = %s, last_activity_at = %s"
+                " WHERE id = %s",
+                counters,
+            )
+        LogEntry.objects.bulk_create(self.entries)
+        publish(*self.events)
+
+
+@contextmanager
+def changes_to(*chat_ids: int) -> Iterator[Changes]:
+    """
+    A transaction that holds the rows of these chats, those of them that exist and are not deleted.
+    They are locked in the order of their ids, so that two transactions never wait for each other.
+    """
+    with transaction.atomic():
+        changes = Changes(lock_chats(chat_ids), timezone.now())
+        yield changes
+        if changes.events:
+            changes.write()
+
+
+def lock_chats(ids: Iterable[int]) -> dict[int, LockedChat]:
+    """Lock the rows until the end of the transaction. What is read after it is the latest."""
+    rows = (
+        Chat.objects.select_for_update()
+        .filter(id__in=set(ids), deleted_at=None)
+        .order_by("id")
+        .values_list("id", "uuid", "kind", "last_seq", "last_position")
+    )
+    return {row[0]: LockedChat(*row) for row in rows}

@@ -1,0 +1,100 @@
+"""Chats, who is in them, and the log of what happened there."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from messenger.ids import uuid7
+
+
+class Chat(models.Model):
+    """
+    A conversation. `last_seq` numbers the changes to it and `last_position` its messages, both
+    from 1 and without gaps: they are taken under this row's lock, in the transaction that makes
+    the change, so their order is the order of the commits.
+    """
+
+    class Kind(models.TextChoices):
+        GROUP = "group"
+        PRIVATE = "private"
+
+    uuid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    name = models.CharField(max_length=100, blank=True)
+    description = models.CharField(max_length=1000, blank=True)
+    # Anyone may join an open group; a closed one is by invitation.
+    is_open = models.BooleanField(default=False)
+    # "<smaller user id>:<larger user id>" of a private chat: one chat for a pair, also in a race.
+    pair = models.CharField(max_length=41, null=True, editable=False)
+    last_seq = models.BigIntegerField(default=0, editable=False)
+    last_position = models.BigIntegerField(default=0, editable=False)
+    last_activity_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pair"], condition=Q(deleted_at=None), name="chat_one_per_pair"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.kind} {self.pk}"
+
+
+class Membership(models.Model):
+    """
+    A person in a chat. Everything up to `read_position` has been read by them or needs no reading;
+    what they have read beyond it is in `messaging.ReadRange`.
+    """
+
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        MEMBER = "member"
+
+    chat = models.ForeignKey(
+        Chat, on_delete=models.CASCADE, related_name="memberships", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    # The chat's `last_position` at joining: earlier messages do not wait for this person.
+    joined_position = models.BigIntegerField(default=0, editable=False)
+    read_position = models.BigIntegerField(default=0, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chat", "user"], name="membership_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.chat_id} ({self.role})"
+
+
+class LogEntry(models.Model):
+    """
+    One change to a chat: the chat's `seq`-th. It says what happened to which message and by whom,
+    and holds no content: an event is rebuilt from the message as it is now, so a deleted text never
+    comes back. `chats.selectors.events_after` reads it.
+    """
+
+    pk = models.CompositePrimaryKey("chat_id", "seq")
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="log", db_index=False)
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=30)
+    # Plain numbers, without foreign keys: the log outlives what it tells of.
+    message_id = models.BigIntegerField(null=True)
+    actor_id = models.BigIntegerField(null=True)
+    # The small facts that the message does not show: who joined, which emoji.
+    facts = models.JSONField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "log entries"
+
+    def __str__(self) -> str:
+        return f"{self.chat_id}/{self.seq} {self.kind}"

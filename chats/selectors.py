@@ -1,0 +1,138 @@
+"""Reading chats, members and the log."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from accounts.models import User
+from chats import events
+from chats.events import ChatFacts, MemberFacts
+from chats.models import Chat, LogEntry, Membership
+from messenger.errors import NotFound
+from messenger.events import ChatEvent
+from messenger.ids import Ref, lookup
+from messenger.times import iso
+
+Rebuild = Callable[[list[LogEntry], dict[int, dict[str, Any]]], list[ChatEvent]]
+_rebuilders: dict[str, Rebuild] = {}
+
+
+def chat_for(user: User, ref: Ref) -> Membership:
+    """
+    The only door to a chat: the membership of `user` in it, with `.chat`. NotFound if there is no
+    such chat, it was deleted, or the user is not in it: the same answer.
+    """
+    try:
+        return Membership.objects.select_related("chat").get(
+            user_id=user.id, chat__deleted_at=None, **lookup(ref, "chat__")
+        )
+    except Membership.DoesNotExist:
+        raise NotFound from None
+
+
+def chat_facts(chats: Iterable[Chat]) -> dict[int, ChatFacts]:
+    """The facts of these chats by id, with their members. One query."""
+    chats = list(chats)
+    members: dict[int, list[MemberFacts]] = defaultdict(list)
+    rows = Membership.objects.filter(chat_id__in=[chat.id for chat in chats]).order_by("id")
+    for chat_id, user_id, uuid, username, role in rows.values_list(
+        "chat_id", "user_id", "user__uuid", "user__username", "role"
+    ):
+        members[chat_id].append(
+            MemberFacts(user_id=user_id, user_uuid=str(uuid), username=username, role=role)
+        )
+    return {
+        chat.id: ChatFacts(
+            id=chat.id,
+            uuid=str(chat.uuid),
+            kind=chat.kind,
+            name=chat.name,
+            description=chat.description,
+            is_open=chat.is_open,
+            created_at=iso(chat.created_at),
+            members=members[chat.id],
+        )
+        for chat in chats
+    }
+
+
+def last_seqs(chat_ids: Iterable[int]) -> dict[int, int]:
+    """The latest `seq` of each chat, of deleted ones too: their last event must still arrive."""
+    return dict(Chat.objects.filter(id__in=list(chat_ids)).values_list("id", "last_seq"))
+
+
+def places(user_ids: Iterable[int]) -> dict[int, dict[int, int]]:
+    """For each person, the chats they are in and the latest `seq` of each. One query."""
+    found: dict[int, dict[int, int]] = {user_id: {} for user_id in user_ids}
+    rows = Membership.objects.filter(user_id__in=list(found), chat__deleted_at=None)
+    for user_id, chat_id, seq in rows.values_list("user_id", "chat_id", "chat__last_seq"):
+        found[user_id][chat_id] = seq
+    return found
+
+
+def events_after(chat_id: int, seq: int, *, limit: int = 500) -> list[ChatEvent]:
+    """
+    The changes to a chat after `seq`, oldest first, no more than `limit`, as they are to be told
+    now: with the messages as they have become.
+    """
+    entries = list(LogEntry.objects.filter(chat_id=chat_id, seq__gt=seq).order_by("seq")[:limit])
+    if not entries:
+        return []
+    chat_uuid = str(Chat.objects.values_list("uuid", flat=True).get(id=chat_id))
+    base = {
+        entry.seq: {
+            "chat_id": chat_id,
+            "chat_uuid": chat_uuid,
+            "seq": entry.seq,
+            "actor_id": entry.actor_id,
+            "created_at": iso(entry.created_at),
+        }
+        for entry in entries
+    }
+    by_rebuilder: dict[Rebuild, list[LogEntry]] = defaultdict(list)
+    for entry in entries:
+        by_rebuilder[_rebuilders[entry.kind]].append(entry)
+    rebuilt = [
+        event for rebuild, group in by_rebuilder.items() for event in rebuild(group, base)
+    ]
+    return sorted(rebuilt, key=lambda event: event.seq)
+
+
+def rebuilds(*kinds: type[ChatEvent]) -> Callable[[Rebuild], Rebuild]:
+    """Marks the function that makes events of these kinds from rows of the log."""
+
+    def register(rebuild: Rebuild) -> Rebuild:
+        _rebuilders.update({event.kind: rebuild for event in kinds})
+        return rebuild
+
+    return register
+
+
+@rebuilds(
+    events.ChatCreated,
+    events.ChatUpdated,
+    events.ChatDeleted,
+    events.MemberJoined,
+    events.MemberLeft,
+    events.RoleChanged,
+)
+def _rebuild(entries: list[LogEntry], base: dict[int, dict[str, Any]]) -> list[ChatEvent]:
+    facts = chat_facts(Chat.objects.filter(id=entries[0].chat_id))[entries[0].chat_id]
+    rebuilt: list[ChatEvent] = []
+    for entry in entries:
+        common, kept = base[entry.seq], entry.facts or {}
+        match entry.kind:
+            case events.ChatCreated.kind:
+                rebuilt.append(events.ChatCreated(**common, chat=facts))
+            case events.ChatUpdated.kind:
+                rebuilt.append(events.ChatUpdated(**common, chat=facts))
+            case events.ChatDeleted.kind:
+                rebuilt.append(events.ChatDeleted(**common))
+            case events.MemberJoined.kind:
+                member = MemberFacts(**kept)
+                rebuilt.append(events.MemberJoined(**common, chat=facts, member=member))
+            case events.MemberLeft.kind:
+                rebuilt.append(events.MemberLeft(**common, **kept))
+            case events.RoleChanged.kind:
+                rebuilt.append(events.RoleChanged(**common, member=MemberFacts(**kept)))
+    return rebuilt

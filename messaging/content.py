@@ -1,0 +1,85 @@
+"""What a message may hold."""
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from messenger.errors import Invalid
+
+# Characters (Unicode code points) of a text, bytes of a payload, characters of a key.
+MAX_TEXT = 4096
+MAX_PAYLOAD = 16 * 1024
+MAX_KEY = 255
+
+
+def check(
+    *, content: str | None, type: str = "text", payload: Any = None, field: str = "content"
+) -> None:
+    """Invalid unless this can be stored. `field` is what the client calls the content."""
+    if not isinstance(type, str) or not 0 < len(type) <= 20 or not type.isprintable():
+        raise Invalid.field("type", "1 to 20 characters that can be printed")
+    if content is None:
+        if payload is None or type == "text":
+            raise Invalid.field(field, "say something")
+    else:
+        check_text(content, field)
+        if type == "text" and not content.strip():
+            raise Invalid.field(field, "say something")
+    if payload is not None:
+        check_payload(payload)
+
+
+def check_text(text: Any, field: str) -> None:
+    """A text that PostgreSQL can hold and every client can read."""
+    if not isinstance(text, str):
+        raise Invalid.field(field, "say it as text")
+    if len(text) > MAX_TEXT:
+        raise Invalid.field(field, f"no more than {MAX_TEXT} characters")
+    if "\x00" in text:
+        raise Invalid.field(field, "a NUL character is not text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Invalid.field(field, "half of a surrogate pair is not text") from None
+
+
+def check_payload(payload: Any) -> None:
+    """Any JSON of moderate size and depth."""
+    try:
+        encoded = orjson.dumps(payload)
+    except (TypeError, ValueError, RecursionError):
+        raise Invalid.field("payload", "this is not JSON") from None
+    if len(encoded) > MAX_PAYLOAD:
+        raise Invalid.field("payload", f"no more than {MAX_PAYLOAD} bytes")
+    if b"\\u0000" in encoded:
+        raise Invalid.field("payload", "a NUL character is not text")
+    if _depth(payload) > 32:
+        raise Invalid.field("payload", "no more than 32 levels")
+
+
+def check_key(key: Any, field: str = "client_message_id") -> None:
+    """An idempotency key: any text of 1 to 255 characters."""
+    check_text(key, field)
+    if not 0 < len(key) <= MAX_KEY:
+        raise Invalid.field(field, f"1 to {MAX_KEY} characters")
+
+
+def fingerprint(*parts: Any) -> bytes:
+    """Equal for equal parts: 16 bytes that stand for what came with an idempotency key."""
+    body = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(body, digest_size=16).digest()
+
+
+def _depth(value: Any) -> int:
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        level = below
+    return deepest

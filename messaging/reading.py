@@ -1,0 +1,212 @@
+"""Marking messages as read: receipts, and the positions from which unread is computed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from accounts.models import User
+from chats.changes import Changes, changes_to
+from chats.models import Membership
+from messaging import selectors
+from messaging.events import MessageRead
+from messaging.models import Message, ReadRange, Receipt
+from messenger.batches import carry_out
+from messenger.errors import MessengerError, NotFound
+from messenger.ids import Ref
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadMessage:
+    """One message that somebody has read."""
+
+    reader_id: int
+    message: Ref
+    origin: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """
+    A receipt: who has read what, first at `read_at` (ISO 8601). One's own message has no receipt:
+    `read_at` is None. `read_by_all`: no other member is left who has not read it.
+    """
+
+    message_id: int
+    message_uuid: str
+    chat_id: int
+    chat_uuid: str
+    reader_uuid: str
+    read_at: str | None
+    read_by_all: bool
+
+
+def read_message(reader: User, *, message: Ref, origin: str | None = None) -> Read:
+    """
+    Mark one message as read; earlier ones stay as they are. Again: the first receipt, unchanged.
+    NotFound for a message that is deleted or not the reader's to see.
+    """
+    [outcome] = read_messages([ReadMessage(reader_id=reader.id, message=message, origin=origin)])
+    if isinstance(outcome, MessengerError):
+        raise outcome
+    return outcome
+
+
+def read_messages(commands: Sequence[ReadMessage]) -> list[Read | MessengerError]:
+    """Mark a batch as read in one transaction; for each command its receipt or its error."""
+    return carry_out(commands, _read_together)
+
+
+def _read_together(commands: Sequence[ReadMessage]) -> list[Read | MessengerError]:
+    messages = _messages(commands)
+    with changes_to(*{message.chat_id for message in messages.values()}) as changes:
+        members = {
+            (member.chat_id, member.user_id): member
+            for member in Membership.objects.filter(
+                chat_id__in=list(changes.chats),
+                user_id__in={command.reader_id for command in commands},
+            ).select_related("user")
+        }
+        # Under the lock the counts are final: of two last readers, one sees the other's receipt.
+        concerned = list({message.id: message for message in messages.values()}.values())
+        receipts = selectors.receipts_of(message.id for message in concerned)
+        waiting = selectors.waiting_for(concerned, receipts)
+
+        outcomes: list[Read | MessengerError] = []
+        new: list[Receipt] = []
+        positions: dict[int, tuple[Membership, list[int]]] = {}
+        for command in commands:
+            message = messages.get(command.message)
+            member = members.get((message.chat_id, command.reader_id)) if message else None
+            if message is None or member is None or message.chat_id not in changes.chats:
+                outcomes.append(NotFound())
+                continue
+            readers = receipts[message.id]
+            read_at = next((at for id, _, at in readers if id == command.reader_id), None)
+            if read_at is None and message.author_id != command.reader_id:
+                read_at = changes.now_text
+                reader_uuid = str(member.user.uuid)
+                readers.append((command.reader_id, reader_uuid, read_at))
+                new.append(
+                    Receipt(message_id=message.id, user_id=member.user_id, read_at=changes.now)
+                )
+                positions.setdefault(member.id, (member, []))[1].append(message.position)
+                _record(changes, message, member, command, readers, waiting)
+            outcomes.append(
+                Read(
+                    message_id=message.id,
+                    message_uuid=str(message.uuid),
+                    chat_id=message.chat_id,
+                    chat_uuid=str(message.chat.uuid),
+                    reader_uuid=str(member.user.uuid),
+                    read_at=read_at,
+                    read_by_all=bool(readers) and not waiting[message.id],
+                )
+            )
+        Receipt.objects.bulk_create(new)
+        _advance(list(positions.values()))
+        return outcomes
+
+
+def _messages(commands: Sequence[ReadMessage]) -> dict[Ref, Message]:
+    refs = {command.message for command in commands}
+    wanted = Q(id__in=[ref for ref in refs if not isinstance(ref, UUID)])
+    wanted |= Q(uuid__in=[ref for ref in refs if isinstance(ref, UUID)])
+    found: dict[Ref, Message] = {}
+    for message in Message.objects.filter(wanted, deleted_at=None).select_related(
+        "chat", "author"
+    ):
+        found[message.id] = found[message.uuid] = message
+    return found
+
+
+def _record(
+    changes: Changes,
+    message: Message,
+    member: Membership,
+    command: ReadMessage,
+    readers: list[tuple[int, str, str]],
+    waiting: dict[int, int],
+) -> None:
+    completes = False
+    if member.joined_position < message.position:
+        waiting[message.id] -= 1
+        completes = waiting[message.id] == 0
+    kept = {
+        "reader_id": member.user_id,
+        "reader_uuid": str(member.user.uuid),
+        "completes": completes,
+    }
+    changes.record(
+        MessageRead,
+        changes.chats[message.chat_id],
+        actor_id=member.user_id,
+        message_id=message.id,
+        origin=command.origin,
+        log_facts=kept,
+        message=selectors.facts_of(message, is_read=True),
+        read_by=[uuid for _, uuid, _ in readers],
+        first_read_at=readers[0][2],
+        **kept,
+    )
+
+
+def _advance(read: list[tuple[Membership, list[int]]]) -> None:
+    """Move the read positions on over what has been read, and keep the rest as ranges."""
+    simple: list[tuple[int, int]] = []
+    having_ranges = set(
+        ReadRange.objects.filter(membership_id__in=[m.id for m, _ in read]).values_list(
+            "membership_id", flat=True
+        )
+    )
+    for membership, positions in read:
+        position, beyond = membership.read_position, sorted(set(positions))
+        while beyond and beyond[0] <= position + 1:
+            position = max(position, beyond.pop(0))
+        if not beyond and membership.id not in having_ranges:
+            simple.append((position, membership.id))
+        else:
+            _advance_over_gaps(membership, position, beyond)
+    if simple:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "UPDATE chats_membership SET read_position = %s WHERE id = %s", simple
+            )
+
+
+def _advance_over_gaps(membership: Membership, position: int, beyond: list[int]) -> None:
+    """Join each newly read position to what is read on either side, if nothing unread is between."""
+    ranges = ReadRange.objects.filter(membership=membership)
+    for read in beyond:
+        left = ranges.filter(first__lte=read).order_by("-first").first()
+        if read <= position or (left and left.last >= read):
+            continue
+        right = ranges.filter(first__gt=read).order_by("first").first()
+        last = read
+        if right and not _unread_between(membership, read, right.first):
+            last = right.last
+            right.delete()
+        if _unread_between(membership, left.last if left else position, read):
+            ReadRange.objects.create(membership=membership, first=read, last=last)
+        elif left:
+            left.last = last
+            left.save(update_fields=["last"])
+        else:
+            position = last
+    Membership.objects.filter(id=membership.id).update(read_position=position)
+
+
+def _unread_between(membership: Membership, after: int, before: int) -> bool:
+    """Whether a message that needs reading lies strictly between two positions."""
+    return (
+        Message.objects.filter(
+            chat_id=membership.chat_id,
+            position__gt=after,
+            position__lt=before,
+            deleted_at=None,
+        )
+        .filter(Q(author_id=None) | ~Q(author_id=membership.user_id))
+        .exists()
+    )

@@ -1,0 +1,308 @@
+"""Reading messages, history, receipts and what is unread."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
+from accounts.models import User
+from chats.models import LogEntry, Membership
+from chats.selectors import rebuilds
+from messaging import events
+from messaging.events import MessageFacts
+from messaging.models import Message, ReadRange, Reaction, Receipt
+from messenger.errors import NotFound
+from messenger.events import ChatEvent
+from messenger.ids import Ref, lookup
+from messenger.times import iso
+
+UNREAD_LIST = 1000
+
+FACTS = (
+    "id",
+    "uuid",
+    "chat_id",
+    "chat__uuid",
+    "author_id",
+    "author__uuid",
+    "position",
+    "type",
+    "content",
+    "payload",
+    "reply_to_id",
+    "created_at",
+    "edited_at",
+    "deleted_at",
+    "is_read",
+)
+
+
+def message_for(user: User, ref: Ref) -> Message:
+    """
+    The only door to a message: one in a chat that `user` is in. NotFound if there is no such
+    message or it is not theirs to see: the same answer.
+    """
+    try:
+        return Message.objects.select_related("chat").get(
+            chat__memberships__user_id=user.id, chat__deleted_at=None, **lookup(ref)
+        )
+    except Message.DoesNotExist:
+        raise NotFound from None
+
+
+def message_facts(messages: QuerySet[Message]) -> list[MessageFacts]:
+    """The facts of these messages in their order. One query."""
+    read = Exists(Receipt.objects.filter(message_id=OuterRef("id")))
+    return [_facts(row) for row in messages.annotate(is_read=read).values_list(*FACTS)]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of history, newest first, and whether older messages follow it."""
+
+    messages: list[MessageFacts]
+    has_more: bool
+
+
+def history(chat_id: int, *, limit: int = 50, before: Ref | None = None) -> Page:
+    """
+    The `limit` newest messages of a chat, or the newest older than the message `before`: found by
+    position, so the deepest page costs what the first does. NotFound if `before` is not in it.
+    """
+    messages = Message.objects.filter(chat_id=chat_id).order_by("-position")
+    if before is not None:
+        mark = Message.objects.filter(chat_id=chat_id, **lookup(before))
+        messages = messages.filter(position__lt=Subquery(mark.values("position")))
+    facts = message_facts(messages[: limit + 1])
+    if before is not None and not facts and not mark.exists():
+        raise NotFound
+    return Page(messages=facts[:limit], has_more=len(facts) > limit)
+
+
+def reactions_to(message_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    """For each message its reactions, oldest first: {id, message_id, user_id, emoji, created_at}."""
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    rows = Reaction.objects.filter(message_id__in=list(message_ids)).order_by("id")
+    for row in rows.values("id", "message_id", "user_id", "emoji", "created_at"):
+        found[row["message_id"]].append(row)
+    return found
+
+
+# --- what is unread --------------------------------------------------------------------------
+
+# What lies between the read position and the last message, less what has been read there, less
+# what needs no reading: one's own messages and deleted ones. Positions have no gaps, so nothing
+# is counted that is merely unread, and a chat of 100,000 messages costs what one of 100 does.
+COUNT = """
+SELECT m.chat_id, c.last_position - m.read_position
+  - COALESCE((SELECT SUM(r.last - r.first + 1) FROM messaging_readrange r
+              WHERE r.membership_id = m.id), 0)
+  - (SELECT COUNT(*) FROM messaging_message x
+     WHERE x.author_id = m.user_id AND x.chat_id = m.chat_id AND x.position > m.read_position
+       AND NOT EXISTS (SELECT 1 FROM messaging_readrange r WHERE r.membership_id = m.id
+                       AND x.position BETWEEN r.first AND r.last))
+  - (SELECT COUNT(*) FROM messaging_message x
+     WHERE x.chat_id = m.chat_id AND x.position > m.read_position AND x.deleted_at IS NOT NULL
+       AND (x.author_id IS NULL OR x.author_id <> m.user_id)
+       AND NOT EXISTS (SELECT 1 FROM messaging_readrange r WHERE r.membership_id = m.id
+                       AND x.position BETWEEN r.first AND r.last))
+FROM chats_membership m JOIN chats_chat c ON c.id = m.chat_id
+WHERE m.user_id = %s AND c.deleted_at IS NULL
+"""
+
+
+def unread_counts(user: User) -> dict[int, int]:
+    """How many messages wait for `user` in each of their chats, by chat id. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, [user.id])
+        return {chat_id: int(count) for chat_id, count in cursor.fetchall()}
+
+
+def unread_messages(user: User, *, limit: int = UNREAD_LIST) -> tuple[list[MessageFacts], bool]:
+    """
+    The messages that wait for `user` in all their chats, oldest first, no more than `limit`, and
+    whether there are more. Looks only into the gaps between what has been read.
+    """
+    parts, values = [], []
+    for chat_id, first, last in _gaps(user):
+        # A part with a limit of its own, so that a long gap is not read to its end.
+        parts.append(
+            "SELECT * FROM (SELECT id FROM messaging_message"
+            " WHERE chat_id = %s AND position BETWEEN %s AND %s AND deleted_at IS NULL"
+            " AND (author_id IS NULL OR author_id <> %s) ORDER BY position LIMIT %s) AS gap"
+        )
+        values.append((chat_id, first, last, user.id, limit + 1))
+    ids: list[int] = []
+    with connection.cursor() as cursor:
+        # SQLite takes at most 500 parts in one statement.
+        for start in range(0, len(parts), 100):
+            statement = " UNION ALL ".join(parts[start : start + 100])
+            cursor.execute(statement, [v for row in values[start : start + 100] for v in row])
+            ids.extend(row[0] for row in cursor.fetchall())
+    ids.sort()
+    found = message_facts(Message.objects.filter(id__in=ids[:limit]).order_by("id")) if ids else []
+    return found, len(ids) > limit
+
+
+def _gaps(user: User) -> Iterator[tuple[int, int, int]]:
+    """(chat id, first, last) of each stretch of positions that `user` has not read."""
+    memberships = Membership.objects.filter(user_id=user.id, chat__deleted_at=None)
+    behind = {
+        id: (chat_id, read, last)
+        for id, chat_id, read, last in memberships.values_list(
+            "id", "chat_id", "read_position", "chat__last_position"
+        )
+        if read < last
+    }
+    if not behind:
+        return
+    ranges: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    rows = ReadRange.objects.filter(membership_id__in=list(behind)).order_by("first")
+    for membership_id, first, last in rows.values_list("membership_id", "first", "last"):
+        ranges[membership_id].append((first, last))
+    for id, (chat_id, read, end) in behind.items():
+        for first, last in ranges[id]:
+            if read + 1 < first:
+                yield chat_id, read + 1, first - 1
+            read = last
+        if read < end:
+            yield chat_id, read + 1, end
+
+
+# --- receipts --------------------------------------------------------------------------------
+
+# For each message (user id, user UUID, time) of all who have read it, first readers first.
+Receipts = dict[int, list[tuple[int, str, str]]]
+
+
+def receipts_of(message_ids: Iterable[int]) -> Receipts:
+    """The receipts of these messages. One query."""
+    found: dict[int, list[tuple[int, str, str]]] = defaultdict(list)
+    rows = Receipt.objects.filter(message_id__in=set(message_ids)).order_by("id")
+    for message_id, user_id, uuid, read_at in rows.values_list(
+        "message_id", "user_id", "user__uuid", "read_at"
+    ):
+        found[message_id].append((user_id, str(uuid), iso(read_at)))
+    return found
+
+
+def waiting_for(messages: Iterable[Message], receipts: Receipts) -> dict[int, int]:
+    """
+    For each message how many members it still waits for: those who were in the chat when it came,
+    are in it now, did not write it and have no receipt among `receipts`. One query.
+    """
+    messages = list(messages)
+    members: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    rows = Membership.objects.filter(chat_id__in={message.chat_id for message in messages})
+    for chat_id, user_id, joined in rows.values_list("chat_id", "user_id", "joined_position"):
+        members[chat_id].append((user_id, joined))
+    waiting: dict[int, int] = {}
+    for message in messages:
+        readers = {reader[0] for reader in receipts.get(message.id, ())}
+        waiting[message.id] = sum(
+            joined < message.position and user_id != message.author_id and user_id not in readers
+            for user_id, joined in members[message.chat_id]
+        )
+    return waiting
+
+
+def facts_of(message: Message, *, is_read: bool) -> MessageFacts:
+    """The facts of a message that was loaded with its chat and its author."""
+    chat_uuid, author_uuid = message.chat.uuid, message.author.uuid if message.author else None
+    return _facts(
+        (
+            message.id,
+            message.uuid,
+            message.chat_id,
+            chat_uuid,
+            message.author_id,
+            author_uuid,
+            message.position,
+            message.type,
+            message.content,
+            message.payload,
+            message.reply_to_id,
+            message.created_at,
+            message.edited_at,
+            message.deleted_at,
+            is_read,
+        )
+    )
+
+
+def _facts(row: tuple[Any, ...]) -> MessageFacts:
+    (id, uuid, chat_id, chat_uuid, author_id, author_uuid, position, type, content, payload) = row[
+        :10
+    ]
+    reply_to_id, created_at, edited_at, deleted_at, is_read = row[10:]
+    return MessageFacts(
+        id=id,
+        uuid=str(uuid),
+        chat_id=chat_id,
+        chat_uuid=str(chat_uuid),
+        author_id=author_id,
+        author_uuid=str(author_uuid) if author_uuid else None,
+        position=position,
+        type=type,
+        content=content,
+        payload=payload,
+        reply_to_id=reply_to_id,
+        created_at=iso(created_at),
+        edited_at=iso(edited_at) if edited_at else None,
+        deleted_at=iso(deleted_at) if deleted_at else None,
+        is_read=is_read,
+    )
+
+
+@rebuilds(
+    events.MessageSent,
+    events.MessageEdited,
+    events.MessageDeleted,
+    events.MessageRead,
+    events.ReactionAdded,
+    events.ReactionRemoved,
+)
+def _rebuild(entries: list[LogEntry], base: dict[int, dict[str, Any]]) -> list[ChatEvent]:
+    ids = {entry.message_id for entry in entries}
+    messages = {
+        facts.id: facts for facts in message_facts(Message.objects.filter(id__in=list(ids)))
+    }
+    touched = [e.message_id for e in entries if e.kind in ("message_edited", "message_read")]
+    receipts = receipts_of(touched)
+    waiting = waiting_for(Message.objects.filter(id__in=touched), receipts) if touched else {}
+    rebuilt: list[ChatEvent] = []
+    for entry in entries:
+        assert entry.message_id is not None
+        common = {**base[entry.seq], "message": messages[entry.message_id]}
+        kept = entry.facts or {}
+        readers = receipts[entry.message_id]
+        match entry.kind:
+            case events.MessageSent.kind:
+                rebuilt.append(events.MessageSent(**common))
+            case events.MessageEdited.kind:
+                rebuilt.append(
+                    events.MessageEdited(
+                        **common,
+                        readers=[reader[0] for reader in readers],
+                        read_by_all=bool(readers) and not waiting[entry.message_id],
+                    )
+                )
+            case events.MessageDeleted.kind:
+                rebuilt.append(events.MessageDeleted(**common))
+            case events.MessageRead.kind:
+                rebuilt.append(
+                    events.MessageRead(
+                        **common,
+                        **kept,
+                        read_by=[reader[1] for reader in readers],
+                        first_read_at=readers[0][2] if readers else common["created_at"],
+                    )
+                )
+            case events.ReactionAdded.kind:
+                rebuilt.append(events.ReactionAdded(**common, **kept))
+            case events.ReactionRemoved.kind:
+                rebuilt.append(events.ReactionRemoved(**common, **kept))
+    return rebuilt

@@ -1,0 +1,144 @@
+"""What the settings plug into Django REST framework: tokens in, JSON both ways, errors in one shape."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions as drf
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.parsers import JSONParser as DRFJSONParser
+from rest_framework.renderers import JSONRenderer as DRFJSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+
+from accounts import selectors as accounts
+from accounts import tokens
+from messenger import errors
+from messenger.errors import MessengerError
+from messenger.realtime import limits
+
+logger = logging.getLogger(__name__)
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <access token>`. request.user is its person, request.auth its claims."""
+
+    def authenticate(self, request: Request) -> tuple[Any, tokens.Claims] | None:
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if not scheme:
+            return None
+        if scheme.lower() != "bearer":
+            raise errors.Unauthenticated
+        claims = tokens.read_access(token.strip())
+        user = accounts.live_logins([claims.login_id]).get(claims.login_id)
+        if user is None or user.id != claims.user_id:
+            raise errors.Unauthenticated
+        return user, claims
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="messenger"'
+
+
+def address_of(request: HttpRequest | Request) -> str:
+    """The client's address, as far as PROXIES lets X-Forwarded-For be believed."""
+    if settings.PROXIES:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        hops = [hop.strip() for hop in forwarded if hop.strip()]
+        if len(hops) >= settings.PROXIES:
+            return hops[-settings.PROXIES]
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+class Throttle(BaseThrottle):
+    """Every request counts: by account where one is signed in, else by address."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        user = request.user
+        limits.check(limits.REQUESTS, f"user {user.id}" if user else address_of(request))
+        return True
+
+
+class JSONParser(DRFJSONParser):
+    """Strict JSON: no NaN, no half surrogate pairs, no depth that overflows anything."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            return orjson.loads(stream.read())
+        except ValueError:
+            raise errors.Malformed from None
+
+
+class JSONRenderer(DRFJSONRenderer):
+    charset = None
+
+    def render(self, data: Any, media_type: Any = None, context: Any = None) -> bytes:
+        return b"" if data is None else orjson.dumps(data, option=orjson.OPT_UTC_Z)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Where an error gets its form over HTTP: {detail, code, errors?} and its status."""
+    found = _translate(error)
+    if found is None:
+        logger.exception("A request failed", exc_info=error)
+        found = errors.Internal()
+    response = Response(found.facts(), status=found.status)
+    if found.status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="messenger"'
+    if found.retry_after is not None:
+        response["Retry-After"] = str(max(1, round(found.retry_after)))
+    return response
+
+
+def _translate(error: Exception) -> MessengerError | None:
+    match error:
+        case MessengerError():
+            return error
+        case drf.ValidationError():
+            found: dict[str, list[str]] = {}
+            _collect(error.detail, "", found)
+            sentence = "; ".join(f"{name}: {texts[0]}" for name, texts in found.items())
+            return errors.Invalid(sentence, errors=found)
+        case drf.NotAuthenticated() | drf.AuthenticationFailed():
+            return errors.Unauthenticated()
+        case drf.PermissionDenied():
+            return errors.Forbidden()
+        case drf.NotFound() | Http404():
+            return errors.NotFound()
+        case drf.MethodNotAllowed():
+            return errors.MethodNotAllowed()
+        case drf.UnsupportedMediaType():
+            return errors.UnsupportedMedia()
+        case drf.ParseError():
+            return errors.Malformed()
+        case drf.NotAcceptable():
+            return errors.Invalid("Only JSON can be had here.")
+        case RequestDataTooBig():
+            return errors.TooLarge()
+        case OperationalError() | InterfaceError():
+            logger.warning("The database failed a request: %s", error)
+            return errors.Unavailable(retry_after=1)
+    return None
+
+
+def _collect(detail: Any, name: str, found: dict[str, list[str]]) -> None:
+    if isinstance(detail, Mapping):
+        for key, value in detail.items():
+            _collect(value, f"{name}.{key}" if name else str(key), found)
+    elif isinstance(detail, list):
+        for value in detail:
+            _collect(value, name, found)
+    else:
+        found.setdefault(name or "body", []).append(str(detail))
+
+
+def plain_error(error: MessengerError) -> HttpResponse:
+    """The same form, outside of DRF."""
+    return HttpResponse(
+        orjson.dumps(error.facts()), status=error.status, content_type="application/json"
+    )

@@ -1,0 +1,79 @@
+"""Settings from the environment, each with a type. A bad value stops the start with a sentence."""
+
+import os
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "on", "true", "yes"}
+FALSE = {"0", "off", "false", "no", ""}
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable, stripped; `default` where it is unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool) -> bool:
+    """on/off, true/false, yes/no or 1/0, in any case."""
+    value = text(name, "on" if default else "off").lower()
+    if value in TRUE:
+        return True
+    if value in FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}: say on or off.")
+
+
+def number(name: str, default: int, *, low: int, high: int) -> int:
+    """A whole number from `low` to `high`, both included."""
+    value = text(name, str(default))
+    if not value.isdecimal() or not low <= int(value) <= high:
+        raise ImproperlyConfigured(f"{name} is {value!r}: say a whole number from {low} to {high}.")
+    return int(value)
+
+
+def items(name: str, default: str = "") -> list[str]:
+    """A comma-separated list, without empty entries."""
+    return [item.strip() for item in text(name, default).split(",") if item.strip()]
+
+
+def database(url: str) -> dict[str, Any]:
+    """
+    A Django database configuration from `postgres://user:password@host:port/name?option=value`
+    or `sqlite:///path`. Query options of PostgreSQL go to libpq as they are.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": unquote(parts.path[1:]) or ":memory:",
+            "OPTIONS": {
+                # A transaction that starts as a reader and then writes fails at once when somebody
+                # else is writing, whatever the timeout: take the write lock at BEGIN instead.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+        }
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise ImproperlyConfigured(
+            f"DATABASE_URL starts with {parts.scheme!r}: say postgres://… or sqlite:///…"
+        )
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    # A statement that hangs must not hold a worker thread for ever.
+    options.setdefault("connect_timeout", "5")
+    options.setdefault(
+        "options",
+        "-c statement_timeout=5000 -c lock_timeout=2000"
+        " -c idle_in_transaction_session_timeout=10000",
+    )
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path[1:]),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+    }

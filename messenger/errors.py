@@ -1,0 +1,171 @@
+"""
+Every failure that the core tells a client about, each with a stable code and an HTTP status.
+
+    MessengerError
+    ├── Invalid                 400  a field is missing, of the wrong type, too long, unknown
+    │   └── UnknownUsers        400  names the people who do not exist
+    ├── Malformed               400  not JSON, or not an object
+    ├── UnknownCommand          400  no such socket command
+    ├── Unauthenticated         401  no token, or one that is no longer good
+    │   ├── WrongCredentials    401  the same for a wrong password and an unknown account
+    │   └── TokenReused         401  a refresh token that was already exchanged
+    ├── Forbidden               403  seen, but not allowed
+    │   └── Banned              403
+    ├── NotFound                404  not there, or not yours to see: the same answer
+    ├── MethodNotAllowed        405
+    ├── Conflict                409
+    ├── TooLarge                413
+    ├── UnsupportedMedia        415
+    ├── KeyReused               422  an idempotency key that came before with another body
+    ├── RateLimited             429  with `retry_after`
+    ├── Internal                500  a mistake of ours, logged
+    └── Unavailable             503  the database is away; with `retry_after`
+
+A service raises one of these; `messenger.rest` gives it its form over HTTP and each protocol's
+`error` its form as a frame. Nowhere else is an error put into words for a client.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class MessengerError(Exception):
+    """`detail` is a sentence for people; `errors` maps a field to its sentences."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+    text: ClassVar[str] = "The request could not be carried out."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Mapping[str, Sequence[str]] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.detail = detail or self.text
+        self.errors = {field: list(texts) for field, texts in (errors or {}).items()}
+        self.retry_after = retry_after
+        super().__init__(self.detail)
+
+    def facts(self) -> dict[str, Any]:
+        """{code, detail, errors?, retry_after?}: what every protocol says of an error."""
+        facts: dict[str, Any] = {"code": self.code, "detail": self.detail}
+        if self.errors:
+            facts["errors"] = self.errors
+        if self.retry_after is not None:
+            facts["retry_after"] = self.retry_after
+        return facts
+
+
+class Invalid(MessengerError):
+    code = "invalid"
+    status = 400
+    text = "Some fields are not valid."
+
+    @classmethod
+    def field(cls, name: str, sentence: str) -> "Invalid":
+        return cls(f"{name}: {sentence}", errors={name: [sentence]})
+
+
+class UnknownUsers(Invalid):
+    code = "unknown_users"
+
+
+class Malformed(MessengerError):
+    code = "malformed"
+    text = "This is not a JSON object."
+
+
+class UnknownCommand(MessengerError):
+    code = "unknown_command"
+    text = "There is no such command."
+
+
+class Unauthenticated(MessengerError):
+    code = "unauthenticated"
+    status = 401
+    text = "Sign in: the token is missing, expired or revoked."
+
+
+class WrongCredentials(Unauthenticated):
+    code = "wrong_credentials"
+    text = "No active account has this name and password."
+
+
+class TokenReused(Unauthenticated):
+    code = "token_reused"
+    text = "This refresh token has been used already."
+
+
+class Forbidden(MessengerError):
+    code = "forbidden"
+    status = 403
+    text = "You are not allowed to do this."
+
+
+class Banned(Forbidden):
+    code = "banned"
+    text = "This account is banned."
+
+
+class NotFound(MessengerError):
+    code = "not_found"
+    status = 404
+    text = "Not found."
+
+
+class MethodNotAllowed(MessengerError):
+    code = "method_not_allowed"
+    status = 405
+    text = "This address does not take that method."
+
+
+class Conflict(MessengerError):
+    code = "conflict"
+    status = 409
+    text = "This clashes with something that exists."
+
+
+class TooLarge(MessengerError):
+    code = "too_large"
+    status = 413
+    text = "This is too large."
+
+
+class UnsupportedMedia(MessengerError):
+    code = "unsupported_media_type"
+    status = 415
+    text = "Send JSON."
+
+
+class KeyReused(MessengerError):
+    code = "idempotency_key_reused"
+    status = 422
+    text = "This key came before, with another message."
+
+
+class RateLimited(MessengerError):
+    code = "rate_limited"
+    status = 429
+    text = "Too many requests. Try again later."
+
+
+class Internal(MessengerError):
+    code = "internal_error"
+    status = 500
+    text = "Something went wrong on our side."
+
+
+class Unavailable(MessengerError):
+    code = "unavailable"
+    status = 503
+    text = "The service is busy or restarting. Try again in a moment."
+
+
+def every_error() -> list[type[MessengerError]]:
+    """All classes above, for the tests that go through each error in each protocol."""
+    found: list[type[MessengerError]] = [MessengerError]
+    for cls in found:
+        found.extend(cls.__subclasses__())
+    return found

@@ -1,0 +1,104 @@
+"""
+What happened, in the past tense and in plain values: no model instances, nothing to look up.
+
+An app states its events in its `events.py`; a service makes them inside its transaction and gives
+them to `publish`, which is the only way out. After the commit they go to the sockets of this
+process at once and to the other processes through the channel layer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import orjson
+from django.db import transaction
+
+EVENTS: dict[str, type["Event"]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """The base. A subclass with a `kind` is an event of its own; its docstring documents it."""
+
+    kind: ClassVar[str] = ""
+    # Fields that are dataclasses themselves, for decoding.
+    nested: ClassVar[dict[str, type]] = {}
+    # Whether the hub that sends it wants it back through the layer.
+    wants_echo: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        if "kind" in cls.__dict__:
+            EVENTS[cls.kind] = cls
+
+    def groups(self) -> list[str]:
+        """The channel-layer groups that must hear of it."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Self:
+        for name, nested in cls.nested.items():
+            if facts.get(name) is not None:
+                facts[name] = nested(**facts[name])
+        return cls(**facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatEvent(Event):
+    """A durable change to a chat: one row of its log, found again under (`chat_id`, `seq`)."""
+
+    chat_id: int
+    chat_uuid: str
+    seq: int
+    actor_id: int | None
+    created_at: str
+    # The socket whose command made it, as "<process>:<number>"; None from REST and the admin.
+    origin: str | None = None
+
+    def groups(self) -> list[str]:
+        return [f"chat.{self.chat_id}", *(f"user.{user}" for user in self.joining())]
+
+    def joining(self) -> Sequence[int]:
+        """Ids of the people who are members from this event on."""
+        return ()
+
+    def leaving(self) -> Sequence[int] | None:
+        """Ids of the people who are members no longer after it; None for everybody."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserEvent(Event):
+    """Something that concerns one person's sockets."""
+
+    user_id: int
+
+    def groups(self) -> list[str]:
+        return [f"user.{self.user_id}"]
+
+
+def publish(*events: Event) -> None:
+    """Send `events` when the transaction commits, and never if it does not."""
+    if not events:
+        return
+
+    # A def, not a partial: when a robust callback fails, Django logs its __qualname__.
+    def ring() -> None:
+        from messenger.realtime import doorbell
+
+        doorbell.ring(events)
+
+    transaction.on_commit(ring, robust=True)
+
+
+def encode(events: Sequence[Event]) -> bytes:
+    """The events of one group as they travel between processes."""
+    return orjson.dumps([[event.kind, event] for event in events])
+
+
+def decode(body: bytes) -> list[Event]:
+    """What `encode` made. An event that this version does not know is left out: `seq` shows it."""
+    return [
+        EVENTS[kind].from_facts(facts) for kind, facts in orjson.loads(body) if kind in EVENTS
+    ]
+
+

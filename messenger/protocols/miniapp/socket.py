@@ -1,0 +1,190 @@
+"""The mini-app's socket: commands in, events out."""
+
+from typing import Any
+
+from accounts.models import User
+from accounts.selectors import users_for
+from chats import selectors as chats
+from chats.events import (
+    ChatCreated,
+    ChatDeleted,
+    ChatUpdated,
+    MemberJoined,
+    MemberLeft,
+    RoleChanged,
+)
+from chats.services import create_chat as create
+from messaging.content import MAX_KEY, MAX_TEXT
+from messaging.events import (
+    MessageDeleted,
+    MessageEdited,
+    MessageRead,
+    MessageSent,
+    ReactionAdded,
+    ReactionRemoved,
+)
+from messaging.reading import Read, ReadMessage, read_messages
+from messaging.selectors import unread_messages
+from messaging.services import SendMessage, Sent, send_messages
+from messenger.errors import MessengerError
+from messenger.ids import Ref
+from messenger.protocols.base import Call, Incoming, Protocol, To, text_of
+from messenger.protocols.fields import Choice, Identifier, Identifiers, Text
+from messenger.protocols.miniapp import shapes
+
+
+def decode(frame: dict[str, Any]) -> Incoming:
+    return Incoming(text_of(frame.get("action"), "action"), frame, frame.get("request_id"))
+
+
+def answer(action: str, words: dict[str, Any], request_id: Any) -> dict[str, Any]:
+    return words if request_id is None else {**words, "request_id": request_id}
+
+
+def error(error: MessengerError, incoming: Incoming | None) -> dict[str, Any]:
+    words = {"action": "error", **error.facts()}
+    if incoming is not None:
+        words["request"] = incoming.command[:40]
+        if incoming.request_id is not None:
+            words["request_id"] = incoming.request_id
+    return words
+
+
+def greet(user: User, behind: bool) -> dict[str, Any]:
+    """Everything that waits for this person, oldest first, also when that is nothing."""
+    messages, more = unread_messages(user) if behind else ([], False)
+    words: dict[str, Any] = {
+        "action": "unread_messages",
+        "data": [shapes.message(facts, read=False) for facts in messages],
+    }
+    if more:
+        words["truncated"] = True
+    return words
+
+
+miniapp = Protocol(
+    "miniapp",
+    path="connect",
+    decode=decode,
+    answer=answer,
+    error=error,
+    greet=greet,
+    skips_origin=True,
+)
+miniapp.ignores(
+    ChatDeleted, ChatUpdated, MemberLeft, RoleChanged, ReactionAdded, ReactionRemoved
+)
+
+
+# --- commands --------------------------------------------------------------------------------
+
+
+@miniapp.command(
+    "create_chat",
+    type=Choice(among=("group", "private")),
+    name=Text(required=False, default="", longest=100),
+    user_ids=Identifiers(required=False, default=()),
+)
+def create_chat(call: Call, *, type: str, name: str, user_ids: list[Ref]) -> dict[str, Any]:
+    chat = create(
+        call.actor, kind=type, name=name, members=users_for(list(user_ids)), origin=call.socket_id
+    )
+    return {"action": "chat_created", "data": shapes.chat(chats.chat_facts([chat])[chat.id])}
+
+
+def message_sent(sent: Sent) -> dict[str, Any]:
+    return {"action": "message_sent", "data": shapes.message(sent.message, read=False)}
+
+
+@miniapp.gathered(
+    "send_message",
+    send_messages,
+    answer=message_sent,
+    chat_id=Identifier(),
+    text=Text(shortest=1, longest=MAX_TEXT),
+    client_message_id=Text(required=False, shortest=1, longest=MAX_KEY),
+)
+def send_message(
+    call: Call, *, chat_id: Ref, text: str, client_message_id: str | None
+) -> SendMessage:
+    return SendMessage(
+        author_id=call.session.user_id,
+        chat=chat_id,
+        content=text,
+        key=client_message_id,
+        origin=call.socket_id,
+    )
+
+
+def message_read(read: Read) -> dict[str, Any]:
+    return {
+        "action": "message_read",
+        "data": {
+            "message_id": read.message_id,
+            "chat_id": read.chat_id,
+            "read_by": read.reader_uuid,
+            "read_at": read.read_at,
+            "read_by_all": read.read_by_all,
+        },
+    }
+
+
+@miniapp.gathered("message_read", read_messages, answer=message_read, message_id=Identifier())
+def read_message(call: Call, *, message_id: Ref) -> ReadMessage:
+    return ReadMessage(
+        reader_id=call.session.user_id, message=message_id, origin=call.socket_id
+    )
+
+
+# --- events ----------------------------------------------------------------------------------
+
+
+@miniapp.on(ChatCreated)
+def chat_created(event: ChatCreated) -> dict[str, Any]:
+    return {"action": "chat_created", "data": shapes.chat(event.chat)}
+
+
+@miniapp.on(MemberJoined)
+def came_into_chat(event: MemberJoined) -> list[To]:
+    """For who comes into a chat that exists, that is when it came to be."""
+    words = {"action": "chat_created", "data": shapes.chat(event.chat)}
+    return [To(words, only=frozenset({event.member.user_id}))]
+
+
+@miniapp.on(MessageSent)
+def new_message(event: MessageSent) -> dict[str, Any]:
+    return {"action": "new_message", "data": shapes.message(event.message, read=False)}
+
+
+@miniapp.on(MessageEdited)
+def message_edited(event: MessageEdited) -> list[To]:
+    author = {event.message.author_id} if event.message.author_id and event.read_by_all else set()
+    read = frozenset({*event.readers, *author})
+
+    def words(as_read: bool) -> dict[str, Any]:
+        return {"action": "message_edited", "data": shapes.message(event.message, read=as_read)}
+
+    return [To(words(True), only=read), To(words(False), but=read)]
+
+
+@miniapp.on(MessageDeleted)
+def message_deleted(event: MessageDeleted) -> dict[str, Any]:
+    data = {"message_id": event.message.id, "chat_id": event.chat_id}
+    return {"action": "message_deleted", "data": data}
+
+
+@miniapp.on(MessageRead)
+def message_read_by_all(event: MessageRead) -> list[To] | None:
+    """The sender hears it once, when the last of the others has read it."""
+    if not event.completes or event.message.author_id is None:
+        return None
+    words = {
+        "action": "message_read_by_all",
+        "data": {
+            "message_id": event.message.id,
+            "chat_id": event.chat_id,
+            "read_by": event.reader_uuid,
+            "read_at": event.created_at,
+        },
+    }
+    return [To(words, only=frozenset({event.message.author_id}))]

@@ -1,0 +1,245 @@
+"""
+One socket, from its handshake to its close, in whatever protocol.
+
+Frames are handled in the order in which they come. Sends and reads are handed to the group commit
+without waiting, so that a client may have many under way; any other command waits for those before
+it and holds up those behind it.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import orjson
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from accounts import selectors as accounts
+from accounts.tokens import Claims
+from messenger.errors import (
+    Internal,
+    Malformed,
+    MessengerError,
+    RateLimited,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from messenger.protocols.base import Call, Command, Incoming, Protocol
+from messenger.realtime import hub as hubs
+from messenger.realtime import limits
+from messenger.realtime.handshake import (
+    Opening,
+    Session,
+    client_address,
+    origin_allowed,
+    read_token,
+    subprotocol_for,
+)
+from messenger.realtime.limits import FrameLimit
+from messenger.realtime.socket import SendTransport, Socket
+from messenger.realtime.threads import in_db
+
+logger = logging.getLogger(__name__)
+
+# Malformed frames in a row until the socket is closed; commands under way on one socket.
+STRIKES = 100
+UNDER_WAY = 256
+
+
+class SocketConsumer(AsyncConsumer):
+    """
+    `SocketConsumer.as_asgi(protocol=…)` serves one protocol.
+
+    Unlike Channels' own it makes no channel for each socket (the hub has one for all) and does not
+    go to a thread before every frame.
+    """
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self.socket: Socket | None = None
+        self.limit = FrameLimit()
+        self.strikes = 0
+        # What the gathered commands under way belong to, and how many there are.
+        self.together: Any = None
+        self.under_way = 0
+        self.idle: asyncio.Event | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.hub = hubs.get()
+        self.scope, self.base_send = scope, send
+        try:
+            message = await receive()
+            if message["type"] != "websocket.connect" or not await self.connect():
+                return
+            # What the handshake brought is not needed any more, and there are many sockets.
+            self.scope = None
+            while (message := await receive())["type"] == "websocket.receive":
+                await self.receive(message)
+        finally:
+            if self.socket is not None:
+                self.hub.detach(self.socket)
+
+    # --- the handshake ------------------------------------------------------------------------
+
+    async def connect(self) -> bool:
+        """Let the client in, or close at once with a code that says why."""
+        scope = self.scope
+        if not origin_allowed(scope):
+            # Before the handshake: no page elsewhere learns anything but a 403.
+            logger.info("A socket was refused for its Origin")
+            await self.send({"type": "websocket.close"})
+            return False
+        await self.send({"type": "websocket.accept", "subprotocol": subprotocol_for(scope)})
+        try:
+            if self.hub.draining:
+                return await self.refuse(1012, "server restart")
+            if settings.RATE_LIMITS:
+                await in_db(limits.check, limits.CONNECTS, client_address(scope))
+            claims = read_token(scope)
+            opening = await self.hub.openings.carry_out(claims)
+            if isinstance(opening, MessengerError):
+                raise opening
+            if len(self.hub.people.get(opening.user.id, ())) >= settings.MAX_SOCKETS_PER_USER:
+                raise RateLimited("Too many sockets are open for this account.")
+        except Unauthenticated as error:
+            return await self.refuse(4401, error.code)
+        except RateLimited as error:
+            return await self.refuse(4429, error.code)
+        except MessengerError as error:
+            return await self.refuse(1013, error.code)
+        await self.open(claims, opening)
+        return True
+
+    async def refuse(self, code: int, reason: str) -> bool:
+        offered = self.scope.get("extensions", {}).get("messenger.transport")
+        if offered is not None:
+            offered.close(code, reason)
+        else:
+            await self.send({"type": "websocket.close", "code": code, "reason": reason})
+        return False
+
+    async def open(self, claims: Claims, opening: Opening) -> None:
+        user = opening.user
+        session = Session(user.id, str(user.uuid), claims.login_id, claims.expires)
+        offered = self.scope.get("extensions", {}).get("messenger.transport")
+        transport = offered or SendTransport(self.base_send)
+        self.socket = Socket(self.hub.next_id(), self.protocol, session, transport)
+        # First on the streams, then the greeting: what happens in between waits behind it.
+        self.hub.attach(self.socket, opening.places)
+        if self.protocol.greet is not None:
+            if opening.behind:
+                try:
+                    words = await in_db(self.protocol.greet, user, True)
+                except DatabaseError:
+                    logger.warning("A greeting could not be read")
+                    self.socket.held = None
+                    self.socket.close(1013, "unavailable")
+                    return
+            else:
+                words = self.protocol.greet(user, False)
+            held, self.socket.held = self.socket.held, None
+            self.socket.answer(words)
+            self.socket.held = held
+        self.socket.release()
+
+    # --- frames -------------------------------------------------------------------------------
+
+    async def receive(self, message: dict[str, Any]) -> None:
+        """One frame: carried out, or answered with an error. Nothing in it closes the socket."""
+        socket = self.socket
+        assert socket is not None
+        if socket.closed is not None:
+            return
+        incoming: Incoming | None = None
+        try:
+            if not self.limit.admit():
+                if self.limit.abused:
+                    socket.answer(self.protocol.error(RateLimited(), None))
+                    socket.close(4429, "too many frames")
+                    return
+                raise RateLimited(retry_after=1)
+            incoming = self.protocol.decode(read_frame(message))
+            self.strikes = 0
+            command = self.protocol.find(incoming)
+            fields = command.clean(incoming.data)
+            if command.together is not None:
+                await self.hand_over(socket, command, incoming, fields)
+            else:
+                await self.settled()
+                await self.carry_out(socket, command, incoming, fields)
+        except MessengerError as error:
+            self.complain(socket, error, incoming)
+        except DatabaseError:
+            logger.warning("A command failed because the database did", exc_info=True)
+            self.complain(socket, Unavailable(retry_after=1), incoming)
+        except Exception:
+            logger.exception("A command failed")
+            self.complain(socket, Internal(), incoming)
+
+    def complain(self, socket: Socket, error: MessengerError, incoming: Incoming | None) -> None:
+        socket.answer(self.protocol.error(error, incoming))
+        if isinstance(error, Malformed | TooLarge):
+            self.strikes += 1
+            if self.strikes >= STRIKES:
+                socket.close(4400, "malformed frames")
+
+    async def carry_out(
+        self, socket: Socket, command: Command, incoming: Incoming, fields: dict[str, Any]
+    ) -> None:
+        def job() -> Any:
+            user = accounts.user_for(socket.session.user_id)
+            return command.run(Call(socket.session, socket.id, user), **fields)
+
+        words = await in_db(job)
+        socket.answer(self.protocol.answer(command.name, words, incoming.request_id))
+
+    async def hand_over(
+        self, socket: Socket, command: Command, incoming: Incoming, fields: dict[str, Any]
+    ) -> None:
+        if self.under_way and (self.together is not command.together):
+            await self.settled()
+        while self.under_way >= UNDER_WAY:
+            await self.settled()
+        self.together = command.together
+        wanted = command.run(Call(socket.session, socket.id), **fields)
+        self.under_way += 1
+
+        def done(outcome: Any) -> None:
+            self.under_way -= 1
+            if self.idle is not None and not self.under_way:
+                self.idle.set()
+            if isinstance(outcome, MessengerError):
+                self.complain(socket, outcome, incoming)
+            else:
+                assert command.answer is not None
+                words = command.answer(outcome)
+                socket.answer(self.protocol.answer(command.name, words, incoming.request_id))
+
+        assert command.together is not None
+        self.hub.batchers[command.together].submit(wanted, done)
+
+    async def settled(self) -> None:
+        """Wait until no gathered command of this socket is under way."""
+        if self.under_way:
+            self.idle = asyncio.Event()
+            await self.idle.wait()
+            self.idle = None
+
+
+def read_frame(message: dict[str, Any]) -> dict[str, Any]:
+    """The JSON object of a frame. Malformed or TooLarge otherwise."""
+    text = message.get("text")
+    if text is None:
+        raise Malformed("Send text frames.")
+    # Characters first: no more bytes than four times as many.
+    if len(text) > settings.MAX_FRAME or len(text.encode(errors="replace")) > settings.MAX_FRAME:
+        raise TooLarge(f"A frame has no more than {settings.MAX_FRAME} bytes.")
+    try:
+        data = orjson.loads(text)
+    except ValueError:
+        raise Malformed from None
+    if not isinstance(data, dict):
+        raise Malformed
+    return data

@@ -1,0 +1,193 @@
+"""
+Where frames for one client go.
+
+A server of ours offers its transport in the scope, under `extensions["messenger.transport"]`, and
+frames are written straight to it: a server's frames are not masked, so the bytes are the same for
+everybody and are made once. Under any other ASGI server they go through `send`.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol as Interface
+
+import orjson
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from messenger.protocols.base import Protocol
+    from messenger.realtime.handshake import Session
+
+logger = logging.getLogger(__name__)
+
+
+class Frame:
+    """
+    One text frame for many sockets: `payload` is its JSON, `wire` the same as it travels.
+
+    `only` and `but` name user ids: who alone gets it, who does not. `origin` is the socket that
+    gets an answer instead. `passing` frames (typing, presence) may be left out for a slow client.
+    """
+
+    __slots__ = ("payload", "wire", "only", "but", "origin", "passing", "seq")
+
+    def __init__(
+        self,
+        body: Any,
+        *,
+        only: frozenset[int] | None = None,
+        but: frozenset[int] | None = None,
+        passing: bool = False,
+    ) -> None:
+        self.payload = payload = orjson.dumps(body)
+        size = len(payload)
+        if size < 126:
+            self.wire = bytes((0x81, size)) + payload
+        elif size < 65536:
+            self.wire = b"\x81\x7e" + size.to_bytes(2) + payload
+        else:
+            self.wire = b"\x81\x7f" + size.to_bytes(8) + payload
+        self.only = only
+        self.but = but
+        self.passing = passing
+        self.origin: str | None = None
+        self.seq = 0
+
+
+class Bundle:
+    """Frames that go to a socket together, in one write."""
+
+    __slots__ = ("frames", "wire")
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self.frames = frames
+        self.wire = (
+            frames[0].wire if len(frames) == 1 else b"".join([frame.wire for frame in frames])
+        )
+
+
+class Transport(Interface):
+    """What `extensions["messenger.transport"]` must be able to do. All of it returns at once."""
+
+    def write(self, bundle: Bundle) -> None: ...
+
+    def backlog(self) -> int:
+        """Bytes that wait for the client."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake, and drop the connection if the client does not take part."""
+
+
+class SendTransport:
+    """Any ASGI server: frames queue up for a task that awaits `send`, which may hold it up."""
+
+    __slots__ = ("_send", "_queue", "_size", "_task", "_close")
+
+    def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        self._send = send
+        self._queue: deque[bytes] = deque()
+        self._size = 0
+        self._task: asyncio.Task[None] | None = None
+        self._close: dict[str, Any] | None = None
+
+    def write(self, bundle: Bundle) -> None:
+        for frame in bundle.frames:
+            self._queue.append(frame.payload)
+            self._size += len(frame.payload)
+        self._wake()
+
+    def backlog(self) -> int:
+        return self._size
+
+    def close(self, code: int, reason: str) -> None:
+        if code == 4408:
+            # It does not read: what waits for it would only be kept in memory.
+            self._queue.clear()
+            self._size = 0
+        self._close = {"type": "websocket.close", "code": code, "reason": reason}
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            while self._queue:
+                payload = self._queue.popleft()
+                await self._send({"type": "websocket.send", "text": payload.decode()})
+                self._size = max(0, self._size - len(payload))
+            if self._close is not None:
+                await self._send(self._close)
+        except Exception as error:
+            # The client is gone; the consumer hears of it by itself.
+            logger.debug("A frame could not be sent: %s", error)
+            self._queue.clear()
+            self._size = 0
+        finally:
+            self._task = None
+
+
+class Socket:
+    """One client: who it is, which protocol it speaks, and the way to it."""
+
+    __slots__ = (
+        "id", "protocol", "session", "transport", "chats", "held", "closed", "missed", "__weakref__"
+    )  # fmt: skip
+
+    def __init__(
+        self, id: str, protocol: "Protocol", session: "Session", transport: Transport
+    ) -> None:
+        self.id = id
+        self.protocol = protocol
+        self.session = session
+        self.transport = transport
+        # Ids of the chats whose streams it is on.
+        self.chats: set[int] = set()
+        # Until the greeting has gone out, what comes after it waits here.
+        self.held: list[Bundle] | None = []
+        self.closed: int | None = None
+        self.missed = 0
+
+    @property
+    def user_id(self) -> int:
+        return self.session.user_id
+
+    def send(self, bundle: Bundle) -> None:
+        """Write frames, or note that there are too many waiting for it already."""
+        if self.closed is not None:
+            return
+        if self.held is not None:
+            self.held.append(bundle)
+            return
+        transport = self.transport
+        waiting = transport.backlog()
+        if waiting > settings.SOCKET_BACKLOG_SOFT:
+            if waiting > settings.SOCKET_BACKLOG_HARD:
+                logger.info("Socket %s is too slow: %s bytes wait for it", self.id, waiting)
+                self.close(4408, "slow")
+                return
+            kept = [frame for frame in bundle.frames if not frame.passing]
+            self.missed += len(bundle.frames) - len(kept)
+            if not kept:
+                return
+            if len(kept) < len(bundle.frames):
+                bundle = Bundle(kept)
+        transport.write(bundle)
+
+    def answer(self, body: Any) -> None:
+        self.send(Bundle([Frame(body)]))
+
+    def release(self) -> None:
+        """The greeting is out: let go of what waited behind it."""
+        held, self.held = self.held, None
+        for bundle in held or ():
+            self.send(bundle)
+
+    def close(self, code: int, reason: str) -> None:
+        """Close once; nothing is sent any more."""
+        if self.closed is None:
+            self.closed = code
+            self.held = None
+            self.transport.close(code, reason)

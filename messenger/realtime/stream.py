@@ -1,0 +1,115 @@
+"""One chat in this process: its events in the order of their `seq`, each once, none left out."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from messenger.events import ChatEvent
+from messenger.realtime.socket import Bundle, Frame, Socket
+
+if TYPE_CHECKING:
+    from messenger.protocols.base import Protocol
+
+logger = logging.getLogger(__name__)
+
+
+class Stream:
+    """
+    The sockets that follow a chat, by protocol, and `cursor`, the `seq` up to which they have been
+    told. Events that come too early wait in `early` for the ones before them.
+    """
+
+    __slots__ = ("chat_id", "cursor", "sockets", "early", "since", "mending")
+
+    def __init__(self, chat_id: int, cursor: int) -> None:
+        self.chat_id = chat_id
+        self.cursor = cursor
+        self.sockets: dict[Protocol, set[Socket]] = {}
+        self.early: dict[int, ChatEvent] = {}
+        # Sockets whose own reading of the database was ahead of `cursor` when they came: what is
+        # not newer than that they know already.
+        self.since: dict[Socket, int] = {}
+        self.mending = False
+
+    def attach(self, socket: Socket, since: int) -> None:
+        self.sockets.setdefault(socket.protocol, set()).add(socket)
+        socket.chats.add(self.chat_id)
+        if since > self.cursor:
+            self.since[socket] = since
+
+    def detach(self, socket: Socket) -> None:
+        followers = self.sockets.get(socket.protocol)
+        if followers is not None:
+            followers.discard(socket)
+            if not followers:
+                del self.sockets[socket.protocol]
+        self.since.pop(socket, None)
+        socket.chats.discard(self.chat_id)
+
+    def followers(self) -> Iterable[Socket]:
+        return [socket for followers in self.sockets.values() for socket in followers]
+
+    def accept(self, events: Iterable[ChatEvent]) -> list[ChatEvent]:
+        """
+        Of `events`, the ones that are next, with those that were waiting for them; what came
+        before is dropped, what is too early is kept.
+        """
+        ready: list[ChatEvent] = []
+        for event in events:
+            if event.seq == self.cursor + 1:
+                ready.append(event)
+                self.cursor += 1
+                while self.early and self.cursor + 1 in self.early:
+                    self.cursor += 1
+                    ready.append(self.early.pop(self.cursor))
+            elif event.seq > self.cursor:
+                self.early[event.seq] = event
+        if self.early:
+            self.early = {seq: event for seq, event in self.early.items() if seq > self.cursor}
+        return ready
+
+    def deliver(self, events: Sequence[ChatEvent], local: dict[str, Socket]) -> None:
+        """
+        Tell the followers, each protocol in its own words, found once for all of them. `local` are
+        the sockets of this process by id: one whose command made an event may get an answer instead.
+        """
+        for protocol, followers in list(self.sockets.items()):
+            frames = protocol.frames(events)
+            if frames:
+                self._tell(followers, frames, local)
+        if self.since:
+            self.since = {s: seq for s, seq in self.since.items() if seq > self.cursor}
+
+    def _tell(
+        self, followers: set[Socket], frames: list[Frame], local: dict[str, Socket]
+    ) -> None:
+        # Nearly everybody gets the same bytes. Who does not, is looked at one by one.
+        special: set[Socket] = set(self.since)
+        picky: set[int] = set()
+        for frame in frames:
+            if frame.origin is not None and frame.origin in local:
+                special.add(local[frame.origin])
+            picky |= (frame.only or frozenset()) | (frame.but or frozenset())
+        general = [frame for frame in frames if frame.only is None]
+        bundle = Bundle(general) if general else None
+        if not special and not picky:
+            if bundle is not None:
+                for socket in tuple(followers):
+                    socket.send(bundle)
+            return
+        for socket in tuple(followers):
+            if socket in special or socket.user_id in picky:
+                since = self.since.get(socket, 0)
+                own = [frame for frame in frames if _is_for(frame, socket) and frame.seq > since]
+                if own:
+                    socket.send(Bundle(own))
+            elif bundle is not None:
+                socket.send(bundle)
+
+
+def _is_for(frame: Frame, socket: Socket) -> bool:
+    return (
+        (frame.only is None or socket.user_id in frame.only)
+        and (frame.but is None or socket.user_id not in frame.but)
+        and (frame.origin is None or frame.origin != socket.id)
+    )

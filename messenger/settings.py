@@ -1,0 +1,209 @@
+"""
+All settings, from the environment. `.env.example` lists every variable with its meaning.
+
+With nothing set but DEBUG or SECRET_KEY the project runs embedded: SQLite and an in-memory
+channel layer in one process. DATABASE_URL and REDIS_URL alone make it the real one.
+"""
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from messenger import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- the process ----------------------------------------------------------------------------
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY")
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured("Set SECRET_KEY (or DEBUG=on, on your own machine only).")
+    SECRET_KEY = "for-development-only-" + "0" * 43
+
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# Origins of browser pages other than our own that may open sockets, as scheme://host[:port].
+ALLOWED_ORIGINS = env.items("ALLOWED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+# How many proxies stand in front: that many entries at the end of X-Forwarded-For are believed.
+PROXIES = env.number("PROXIES", 0, low=0, high=10)
+if PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "messenger",
+    "accounts",
+    "chats",
+    "messaging",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "messenger.urls"
+ASGI_APPLICATION = "messenger.asgi.application"
+# Both forms of every path are routed: a redirected POST would lose its body.
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+LANGUAGE_CODE = "ru"
+LANGUAGES = [("ru", "Русский"), ("en", "English")]
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- storage and the channel layer ----------------------------------------------------------
+
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+DATABASES = {"default": env.database(DATABASE_URL)}
+# Worker threads keep their connections themselves (messenger/realtime/threads.py); any other
+# thread closes its own at once. Persistent connections under ASGI would exhaust PostgreSQL.
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+# Threads with one database connection each: for reading and REST, and for batches of writes.
+DB_READERS = env.number("DB_READERS", 6, low=1, high=100)
+DB_WRITERS = env.number("DB_WRITERS", 3, low=1, high=20)
+
+REDIS_URL = env.text("REDIS_URL")
+CHANNEL_LAYERS: dict[str, dict] = {
+    "default": (
+        {
+            "BACKEND": "messenger.realtime.layer.RedisLayer",
+            "CONFIG": {
+                "hosts": [
+                    {
+                        "address": url,
+                        # redis-py 8 gives up on a silent subscription after 5 s unless told not to.
+                        "socket_timeout": None,
+                        "socket_connect_timeout": 5,
+                        "health_check_interval": 30,
+                    }
+                    for url in REDIS_URL.split(",")
+                ],
+                "prefix": env.text("REDIS_PREFIX", "messenger"),
+            },
+        }
+        if REDIS_URL
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000}}
+    )
+}
+
+# --- accounts -------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.LoginBackend"]
+PASSWORD_HASHERS = [
+    "accounts.hashers.Argon2idHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+# Tokens are signed with a key of their own, so that neither key's leak is the other's.
+JWT_KEY = env.text("JWT_KEY") or hashlib.sha256(b"jwt:" + SECRET_KEY.encode()).hexdigest()
+ACCESS_TOKEN_LIFE = timedelta(minutes=env.number("ACCESS_TOKEN_MINUTES", 15, low=1, high=60))
+REFRESH_TOKEN_LIFE = timedelta(days=env.number("REFRESH_TOKEN_DAYS", 30, low=1, high=365))
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_KEY,
+    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFE,
+    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFE,
+    "ISSUER": "messenger",
+    "LEEWAY": 5,
+}
+
+# --- REST -----------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["messenger.drf.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["messenger.drf.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["messenger.drf.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["messenger.drf.Throttle"],
+    "EXCEPTION_HANDLER": "messenger.drf.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+# Bytes of a request body, and of one frame that a client sends.
+MAX_BODY = 64 * 1024
+MAX_FRAME = 64 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY
+
+# --- limits ---------------------------------------------------------------------------------
+
+RATE_LIMITS = env.flag("RATE_LIMITS", default=True)
+MAX_SOCKETS_PER_USER = env.number("MAX_SOCKETS_PER_USER", 20, low=1, high=10_000)
+# Bytes waiting for one socket: past the first, typing and presence are left out for it; past the
+# second, it is closed with 4408 and resumes from the log.
+SOCKET_BACKLOG_SOFT = 256 * 1024
+SOCKET_BACKLOG_HARD = 1024 * 1024
+
+# --- security headers -----------------------------------------------------------------------
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+HTTPS = env.flag("HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+
+# --- logs: no tokens, passwords or texts of messages ever go in --------------------------------
+
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"level": LOG_LEVEL},
+        "django.request": {"level": "ERROR"},
+        # Their lines at INFO name every connection and frame, with the query string.
+        "daphne": {"level": "WARNING"},
+        "uvicorn": {"level": "WARNING"},
+        "websockets": {"level": "WARNING"},
+    },
+}
