@@ -115,7 +115,7 @@ def refresh(token: str, *, received_at: datetime) -> TokenPair:
     ).first()
     if login is None:
         raise Unauthenticated
-    if login.rotated_at is None or login.rotated_at < received_at:
+    if login.rotated_at is None or login.rotated_at + settings.REFRESH_LEEWAY < received_at:
         end_logins(login.user_id, only=login.id, reason="token_reused")
     raise TokenReused
 

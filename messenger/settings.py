@@ -78,7 +78,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
-LANGUAGE_CODE = "ru"
+LANGUAGE_CODE = "en"
 LANGUAGES = [("ru", "Русский"), ("en", "English")]
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -140,6 +140,9 @@ AUTH_PASSWORD_VALIDATORS = [
 JWT_KEY = env.text("JWT_KEY") or hashlib.sha256(b"jwt:" + SECRET_KEY.encode()).hexdigest()
 ACCESS_TOKEN_LIFE = timedelta(minutes=env.number("ACCESS_TOKEN_MINUTES", 15, low=1, high=60))
 REFRESH_TOKEN_LIFE = timedelta(days=env.number("REFRESH_TOKEN_DAYS", 30, low=1, high=365))
+# Seconds after a refresh token was exchanged in which it may come again, from a client's other tab
+# say, without counting as stolen. It is refused in any case.
+REFRESH_LEEWAY = timedelta(seconds=env.number("REFRESH_LEEWAY_SECONDS", 0, low=0, high=60))
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": JWT_KEY,

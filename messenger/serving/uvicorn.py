@@ -6,6 +6,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from messenger.realtime import doorbell
 from messenger.realtime.socket import Bundle
 
 # Seconds that a client has to answer our close frame.
@@ -55,9 +56,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"]["messenger.transport"] = Transport(self)  # type: ignore[typeddict-unknown-key]
 
 
+class Server(uvicorn.Server):
+    async def shutdown(self, sockets: Any = None) -> None:
+        if doorbell.hub is not None:
+            # New sockets are refused from here on; uvicorn itself closes the others with 1012.
+            doorbell.hub.draining = True
+        await super().shutdown(sockets)
+        # uvicorn would raise the signal again when all is done, and the exit code would be its.
+        self._captured_signals.clear()
+
+
 def serve(application: Any, host: str, port: int, *, max_frame: int) -> None:
     """Run until SIGTERM or SIGINT."""
-    uvicorn.run(
+    config = uvicorn.Config(
         application,
         host=host,
         port=port,
@@ -72,3 +83,4 @@ def serve(application: Any, host: str, port: int, *, max_frame: int) -> None:
         timeout_graceful_shutdown=8,
         server_header=False,
     )
+    Server(config).run()

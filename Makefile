@@ -1,0 +1,46 @@
+# Four words to work here. `make` alone tells what they do.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: .venv/run var/secret ## run it: http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL, REDIS_URL, … count)
+	@SECRET_KEY="$${SECRET_KEY:-$$(cat var/secret)}"; export SECRET_KEY; \
+	 $(BIN)/python manage.py migrate --verbosity 0 && \
+	 $(BIN)/python manage.py seed_demo && \
+	 HOST="$(HOST)" PORT="$(PORT)" exec $(BIN)/python manage.py serve
+
+test: .venv/dev ## run the tests: embedded, and with PostgreSQL and Redis where they are found
+	@$(BIN)/python -m tests
+
+check: .venv/dev ## lint, types, missing migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@SECRET_KEY=only-for-this-check DATABASE_URL= REDIS_URL= $(BIN)/python manage.py makemigrations --check --dry-run
+	@SECRET_KEY=only-for-this-check DATABASE_URL= REDIS_URL= $(BIN)/python manage.py check
+
+bench: .venv/dev ## measure, against the textbook way, and write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch .venv/run
+
+.venv/dev: .venv/bin/python requirements.txt requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch .venv/dev .venv/run
+
+# A key of this machine's own, for running without setting one.
+var/secret:
+	@mkdir -p var && umask 077 && $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))" > var/secret
+
+.PHONY: help run test check bench
