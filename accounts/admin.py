@@ -34,9 +34,7 @@ class UserAdmin(DjangoUserAdmin):
         ("State", {"fields": ("is_active", "banned_at", "created_at", "last_login")}),
         ("Powers", {"fields": POWERS}),
     )
-    add_fieldsets = (
-        (None, {"fields": ("email", "username", "password1", "password2")}),
-    )
+    add_fieldsets = ((None, {"fields": ("email", "username", "password1", "password2")}),)
     actions = ("ban", "unban")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

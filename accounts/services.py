@@ -110,9 +110,7 @@ def refresh(token: str, *, received_at: datetime) -> TokenPair:
     ).update(refresh_jti=jti, rotated_at=now, expires_at=now + settings.REFRESH_TOKEN_LIFE)
     if won:
         return pair
-    login = Login.objects.filter(
-        id=claims.login_id, ended_at=None, user__is_active=True
-    ).first()
+    login = Login.objects.filter(id=claims.login_id, ended_at=None, user__is_active=True).first()
     if login is None:
         raise Unauthenticated
     if login.rotated_at is None or login.rotated_at + settings.REFRESH_LEEWAY < received_at:

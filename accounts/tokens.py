@@ -70,5 +70,13 @@ def _read(kind: type[Token], token: str) -> Claims:
             jti=str(claims["jti"]),
             expires=float(claims["exp"]),
         )
-    except (TokenError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except (
+        TokenError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise Unauthenticated from error

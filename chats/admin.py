@@ -10,7 +10,7 @@ from chats import services
 from chats.models import Chat, Membership
 
 
-class MembershipInline(admin.TabularInline[Membership, Chat]):
+class MembershipInline(admin.TabularInline):
     model = Membership
     extra = 0
     fields = ("user", "role", "joined_at")
@@ -23,7 +23,7 @@ class MembershipInline(admin.TabularInline[Membership, Chat]):
 
 
 @admin.register(Chat)
-class ChatAdmin(admin.ModelAdmin[Chat]):
+class ChatAdmin(admin.ModelAdmin):
     list_display = ("id", "name", "kind", "last_position", "last_activity_at", "deleted_at")
     list_filter = ("kind", "is_open")
     search_fields = ("name",)

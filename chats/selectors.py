@@ -92,9 +92,7 @@ def events_after(chat_id: int, seq: int, *, limit: int = 500) -> list[ChatEvent]
     by_rebuilder: dict[Rebuild, list[LogEntry]] = defaultdict(list)
     for entry in entries:
         by_rebuilder[_rebuilders[entry.kind]].append(entry)
-    rebuilt = [
-        event for rebuild, group in by_rebuilder.items() for event in rebuild(group, base)
-    ]
+    rebuilt = [event for rebuild, group in by_rebuilder.items() for event in rebuild(group, base)]
     return sorted(rebuilt, key=lambda event: event.seq)
 
 

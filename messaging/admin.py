@@ -11,7 +11,7 @@ from messaging.models import Message
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin[Message]):
+class MessageAdmin(admin.ModelAdmin):
     list_display = ("id", "chat", "author", "excerpt", "created_at", "deleted_at")
     list_select_related = ("chat", "author")
     list_filter = (("deleted_at", admin.EmptyFieldListFilter),)

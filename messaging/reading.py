@@ -115,9 +115,7 @@ def _messages(commands: Sequence[ReadMessage]) -> dict[Ref, Message]:
     wanted = Q(id__in=[ref for ref in refs if not isinstance(ref, UUID)])
     wanted |= Q(uuid__in=[ref for ref in refs if isinstance(ref, UUID)])
     found: dict[Ref, Message] = {}
-    for message in Message.objects.filter(wanted, deleted_at=None).select_related(
-        "chat", "author"
-    ):
+    for message in Message.objects.filter(wanted, deleted_at=None).select_related("chat", "author"):
         found[message.id] = found[message.uuid] = message
     return found
 

@@ -121,13 +121,35 @@ def unread_counts(user: User) -> dict[int, int]:
         return {chat_id: int(count) for chat_id, count in cursor.fetchall()}
 
 
-def unread_messages(user: User, *, limit: int = UNREAD_LIST) -> tuple[list[MessageFacts], bool]:
+@dataclass(frozen=True)
+class Unread:
     """
-    The messages that wait for `user` in all their chats, oldest first, no more than `limit`, and
-    whether there are more. Looks only into the gaps between what has been read.
+    What waits for a person: messages, oldest first, whether there are more, and `places`: all the
+    person's chats, each with the `seq` up to which this is what has happened there.
     """
+
+    messages: list[MessageFacts]
+    truncated: bool
+    places: dict[int, int]
+
+
+def unread_messages(user: User, *, limit: int = UNREAD_LIST) -> Unread:
+    """
+    The messages that wait for `user` in all their chats, no more than `limit`. Looks only into the
+    gaps between what has been read, so what has been read costs nothing.
+    """
+    memberships = Membership.objects.filter(user_id=user.id, chat__deleted_at=None)
+    rows = memberships.values_list(
+        "id", "chat_id", "read_position", "chat__last_position", "chat__last_seq"
+    )
+    places: dict[int, int] = {}
+    behind: list[tuple[int, int, int, int]] = []
+    for id, chat_id, read, last, seq in rows:
+        places[chat_id] = seq
+        if read < last:
+            behind.append((id, chat_id, read, last))
     parts, values = [], []
-    for chat_id, first, last in _gaps(user):
+    for chat_id, first, last in _gaps(behind):
         # A part with a limit of its own, so that a long gap is not read to its end.
         parts.append(
             "SELECT * FROM (SELECT id FROM messaging_message"
@@ -144,26 +166,22 @@ def unread_messages(user: User, *, limit: int = UNREAD_LIST) -> tuple[list[Messa
             ids.extend(row[0] for row in cursor.fetchall())
     ids.sort()
     found = message_facts(Message.objects.filter(id__in=ids[:limit]).order_by("id")) if ids else []
-    return found, len(ids) > limit
+    return Unread(found, truncated=len(ids) > limit, places=places)
 
 
-def _gaps(user: User) -> Iterator[tuple[int, int, int]]:
-    """(chat id, first, last) of each stretch of positions that `user` has not read."""
-    memberships = Membership.objects.filter(user_id=user.id, chat__deleted_at=None)
-    behind = {
-        id: (chat_id, read, last)
-        for id, chat_id, read, last in memberships.values_list(
-            "id", "chat_id", "read_position", "chat__last_position"
-        )
-        if read < last
-    }
-    if not behind:
-        return
+def _gaps(behind: list[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """
+    (chat id, first, last) of each stretch of positions that has not been read, from (membership
+    id, chat id, read position, last position) of the memberships that are behind.
+    """
     ranges: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    rows = ReadRange.objects.filter(membership_id__in=list(behind)).order_by("first")
-    for membership_id, first, last in rows.values_list("membership_id", "first", "last"):
-        ranges[membership_id].append((first, last))
-    for id, (chat_id, read, end) in behind.items():
+    if behind:
+        rows = ReadRange.objects.filter(membership_id__in=[row[0] for row in behind])
+        for membership_id, first, last in rows.order_by("first").values_list(
+            "membership_id", "first", "last"
+        ):
+            ranges[membership_id].append((first, last))
+    for id, chat_id, read, end in behind:
         for first, last in ranges[id]:
             if read + 1 < first:
                 yield chat_id, read + 1, first - 1

@@ -93,9 +93,7 @@ def send_messages(commands: Sequence[SendMessage]) -> list[Sent | MessengerError
     sound: list[int] = []
     for index, command in enumerate(commands):
         try:
-            contents.check(
-                content=command.content, type=command.type, payload=command.payload
-            )
+            contents.check(content=command.content, type=command.type, payload=command.payload)
             if command.key is not None:
                 contents.check_key(command.key)
             sound.append(index)
@@ -182,9 +180,7 @@ def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerErro
     return answers
 
 
-def _record(
-    changes: Changes, row: Message, command: SendMessage, author_uuid: str
-) -> MessageSent:
+def _record(changes: Changes, row: Message, command: SendMessage, author_uuid: str) -> MessageSent:
     chat = changes.chats[row.chat_id]
     return changes.record(
         MessageSent,
@@ -222,9 +218,7 @@ def _fingerprint(command: SendMessage, chat_id: int) -> bytes:
     )
 
 
-def _replay(
-    earlier: Message, command: SendMessage, print_: bytes | None
-) -> Sent | MessengerError:
+def _replay(earlier: Message, command: SendMessage, print_: bytes | None) -> Sent | MessengerError:
     if bytes(earlier.fingerprint or b"") != print_ or earlier.author is None:
         return KeyReused()
     # The client just sent the very content again, so the first answer can be given in full even
@@ -256,9 +250,7 @@ def _known_keys(commands: Sequence[SendMessage]) -> dict[tuple[int, str], Messag
         author_id__in={author for author, _ in named},
         idempotency_key__in={key for _, key in named},
     ).select_related("chat", "author")
-    return {
-        (message.author_id or 0, message.idempotency_key or ""): message for message in found
-    }
+    return {(message.author_id or 0, message.idempotency_key or ""): message for message in found}
 
 
 def _members(
@@ -340,9 +332,7 @@ def delete_message(
                 raise Forbidden("Only its author or the owner of the group deletes a message.")
         if row.deleted_at is not None:
             return
-        Message.objects.filter(id=row.id).update(
-            content=None, payload=None, deleted_at=changes.now
-        )
+        Message.objects.filter(id=row.id).update(content=None, payload=None, deleted_at=changes.now)
         changes.record(
             MessageDeleted,
             changes.chats[row.chat_id],

@@ -97,8 +97,4 @@ def encode(events: Sequence[Event]) -> bytes:
 
 def decode(body: bytes) -> list[Event]:
     """What `encode` made. An event that this version does not know is left out: `seq` shows it."""
-    return [
-        EVENTS[kind].from_facts(facts) for kind, facts in orjson.loads(body) if kind in EVENTS
-    ]
-
-
+    return [EVENTS[kind].from_facts(facts) for kind, facts in orjson.loads(body) if kind in EVENTS]

@@ -6,6 +6,7 @@ channel layer in one process. DATABASE_URL and REDIS_URL alone make it the real 
 """
 
 import hashlib
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
@@ -78,6 +79,8 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
+# Without `collectstatic` the files are found where they lie.
+warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 LANGUAGE_CODE = "en"
 LANGUAGES = [("ru", "Русский"), ("en", "English")]
 TIME_ZONE = "UTC"
@@ -96,6 +99,8 @@ DB_READERS = env.number("DB_READERS", 6, low=1, high=100)
 DB_WRITERS = env.number("DB_WRITERS", 3, low=1, high=20)
 
 REDIS_URL = env.text("REDIS_URL")
+# Before every key and channel, so that one Redis can serve several.
+REDIS_PREFIX = env.text("REDIS_PREFIX", "messenger")
 CHANNEL_LAYERS: dict[str, dict] = {
     "default": (
         {
@@ -111,7 +116,7 @@ CHANNEL_LAYERS: dict[str, dict] = {
                     }
                     for url in REDIS_URL.split(",")
                 ],
-                "prefix": env.text("REDIS_PREFIX", "messenger"),
+                "prefix": REDIS_PREFIX,
             },
         }
         if REDIS_URL

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accounts.models import User
+from messaging.selectors import Unread
 from messenger.errors import Invalid, Malformed, MessengerError, UnknownCommand
 from messenger.events import ChatEvent, Event
 from messenger.protocols.fields import Field
@@ -102,8 +103,8 @@ class Protocol:
     decode: Callable[[dict[str, Any]], Incoming]
     answer: Callable[[str, Words, Any], Words]
     error: Callable[[MessengerError, Incoming | None], Words]
-    # The first words on a socket, from its person and whether anything in their chats is unread.
-    greet: Callable[[User, bool], Words] | None = None
+    # The first words on a socket, from what waits for its person.
+    greet: Callable[[Unread], Words] | None = None
     # The socket whose command made an event gets the answer and not the event.
     skips_origin: bool = False
     # Kinds of events that are worth leaving out for a slow client.

@@ -102,9 +102,7 @@ class Batcher:
         self._waiting = rest
         return batch
 
-    def _settle(
-        self, batch: list[tuple[Any, Done]], job: "asyncio.Future[Sequence[Any]]"
-    ) -> None:
+    def _settle(self, batch: list[tuple[Any, Done]], job: "asyncio.Future[Sequence[Any]]") -> None:
         if job.cancelled() or job.exception() is not None:
             logger.error("A batch failed", exc_info=None if job.cancelled() else job.exception())
             outcomes: Sequence[Any] = [Internal()] * len(batch)

@@ -17,6 +17,7 @@ from django.db import Error as DatabaseError
 
 from accounts import selectors as accounts
 from accounts.tokens import Claims
+from messaging.selectors import Unread, unread_messages
 from messenger.errors import (
     Internal,
     Malformed,
@@ -121,28 +122,24 @@ class SocketConsumer(AsyncConsumer):
         return False
 
     async def open(self, claims: Claims, opening: Opening) -> None:
-        user = opening.user
+        user, places = opening.user, opening.places
         session = Session(user.id, str(user.uuid), claims.login_id, claims.expires)
         offered = self.scope.get("extensions", {}).get("messenger.transport")
         transport = offered or SendTransport(self.base_send)
-        self.socket = Socket(self.hub.next_id(), self.protocol, session, transport)
-        # First on the streams, then the greeting: what happens in between waits behind it.
-        self.hub.attach(self.socket, opening.places)
+        self.socket = socket = Socket(self.hub.next_id(), self.protocol, session, transport)
         if self.protocol.greet is not None:
+            unread = Unread([], truncated=False, places=places)
             if opening.behind:
                 try:
-                    words = await in_db(self.protocol.greet, user, True)
+                    unread = await in_db(unread_messages, user)
                 except DatabaseError:
-                    logger.warning("A greeting could not be read")
-                    self.socket.held = None
-                    self.socket.close(1013, "unavailable")
+                    logger.warning("What is unread could not be read", exc_info=True)
+                    socket.close(1013, "unavailable")
                     return
-            else:
-                words = self.protocol.greet(user, False)
-            held, self.socket.held = self.socket.held, None
-            self.socket.answer(words)
-            self.socket.held = held
-        self.socket.release()
+            socket.answer(self.protocol.greet(unread))
+            # What the greeting knew, its stream does not tell again.
+            places = unread.places
+        self.hub.attach(socket, places)
 
     # --- frames -------------------------------------------------------------------------------
 

@@ -12,9 +12,11 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from channels.layers import get_channel_layer
+from django.db import Error as DatabaseError
 
 from accounts import selectors as accounts
 from accounts.events import LoginsEnded
@@ -26,7 +28,7 @@ from messenger.realtime import doorbell
 from messenger.realtime.batching import Batcher
 from messenger.realtime.handshake import open_sessions
 from messenger.realtime.relay import Relay
-from messenger.realtime.socket import Socket
+from messenger.realtime.socket import Bundle, Socket
 from messenger.realtime.stream import Stream
 from messenger.realtime.threads import in_db, readers, writers
 
@@ -109,6 +111,7 @@ class Hub:
             self.unsure.add(chat_id)
             self._comparing.set()
         elif seq < stream.cursor:
+            socket.hold()
             self._spawn(self._tell_missed(socket, chat_id, seq, stream.cursor))
         stream.attach(socket, seq)
 
@@ -124,10 +127,22 @@ class Hub:
 
     async def _tell_missed(self, socket: Socket, chat_id: int, since: int, until: int) -> None:
         """What the others were told between a newcomer's reading of the database and its coming."""
-        events = await in_db(lambda: chats.events_after(chat_id, since, limit=PAGE))
-        stream = Stream(chat_id, since)
-        stream.sockets = {socket.protocol: {socket}}
-        stream.deliver([event for event in events if event.seq <= until], {})
+        try:
+            while since < until:
+                events = await in_db(partial(chats.events_after, chat_id, since, limit=PAGE))
+                missed = [event for event in events if event.seq <= until]
+                if not missed:
+                    break
+                since = missed[-1].seq
+                frames = socket.protocol.frames(missed)
+                own = [frame for frame in frames if frame.is_for(socket)]
+                if own:
+                    socket.write(Bundle(own))
+        except DatabaseError:
+            # It would have a hole and not know it: let it come again.
+            socket.close(1013, "unavailable")
+        finally:
+            socket.release()
 
     # --- events come in -----------------------------------------------------------------------
 
@@ -204,9 +219,7 @@ class Hub:
         try:
             while self.streams.get(stream.chat_id) is stream:
                 since = stream.cursor
-                events = await in_db(
-                    lambda: chats.events_after(stream.chat_id, stream.cursor, limit=PAGE)
-                )
+                events = await in_db(partial(chats.events_after, stream.chat_id, since, limit=PAGE))
                 ready = stream.accept(events)
                 if ready:
                     self._deliver(stream, ready)
@@ -322,5 +335,3 @@ def get() -> Hub:
     if doorbell.hub is None or doorbell.hub.loop is not asyncio.get_running_loop():
         doorbell.hub = Hub()
     return doorbell.hub
-
-

@@ -87,9 +87,10 @@ class Counter:
     def __init__(self, url: str) -> None:
         self._local = Buckets()
         self._resting_until = 0.0
+        self._client = None
         self._run = None
         if url:
-            client = redis.Redis.from_url(
+            self._client = client = redis.Redis.from_url(
                 url.split(",")[0], socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
             )
             self._run = client.register_script(SCRIPT)
@@ -97,7 +98,7 @@ class Counter:
     def wait(self, limit: Limit, who: str) -> float:
         # Addresses and names are not kept in Redis in the clear.
         digest = hashlib.blake2b(who.encode("utf-8", "replace"), digest_size=12).hexdigest()
-        key = f"limit:{limit.name}:{digest}"
+        key = f"{settings.REDIS_PREFIX}:limit:{limit.name}:{digest}"
         if self._run is None:
             return self._local.wait(key, limit)
         if time.monotonic() >= self._resting_until:
@@ -108,6 +109,13 @@ class Counter:
                 self._resting_until = time.monotonic() + PAUSE
                 logger.warning("Limits are counted without Redis: %s", error)
         return self._local.wait(key, limit) if limit.without_redis == "closed" else 0.0
+
+    def forget(self) -> None:
+        """Start over: nobody has used anything."""
+        self._local = Buckets()
+        if self._client is not None:
+            for key in self._client.scan_iter(f"{settings.REDIS_PREFIX}:limit:*"):
+                self._client.delete(key)
 
 
 counter = Counter(settings.REDIS_URL)

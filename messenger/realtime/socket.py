@@ -54,6 +54,13 @@ class Frame:
         self.origin: str | None = None
         self.seq = 0
 
+    def is_for(self, socket: "Socket") -> bool:
+        return (
+            (self.only is None or socket.user_id in self.only)
+            and (self.but is None or socket.user_id not in self.but)
+            and (self.origin is None or self.origin != socket.id)
+        )
+
 
 class Bundle:
     """Frames that go to a socket together, in one write."""
@@ -133,7 +140,7 @@ class Socket:
     """One client: who it is, which protocol it speaks, and the way to it."""
 
     __slots__ = (
-        "id", "protocol", "session", "transport", "chats", "held", "closed", "missed", "__weakref__"
+        "id", "protocol", "session", "transport", "chats", "held", "holds", "closed", "missed"
     )  # fmt: skip
 
     def __init__(
@@ -145,8 +152,9 @@ class Socket:
         self.transport = transport
         # Ids of the chats whose streams it is on.
         self.chats: set[int] = set()
-        # Until the greeting has gone out, what comes after it waits here.
-        self.held: list[Bundle] | None = []
+        # While something earlier is still being fetched for it, what comes waits here.
+        self.held: list[Bundle] = []
+        self.holds = 0
         self.closed: int | None = None
         self.missed = 0
 
@@ -155,11 +163,15 @@ class Socket:
         return self.session.user_id
 
     def send(self, bundle: Bundle) -> None:
-        """Write frames, or note that there are too many waiting for it already."""
-        if self.closed is not None:
-            return
-        if self.held is not None:
+        """Write frames, after whatever is being held back."""
+        if self.holds:
             self.held.append(bundle)
+        else:
+            self.write(bundle)
+
+    def write(self, bundle: Bundle) -> None:
+        """Write past what is being held."""
+        if self.closed is not None:
             return
         transport = self.transport
         waiting = transport.backlog()
@@ -179,15 +191,20 @@ class Socket:
     def answer(self, body: Any) -> None:
         self.send(Bundle([Frame(body)]))
 
+    def hold(self) -> None:
+        """Keep what comes until `release`: something earlier must go first."""
+        self.holds += 1
+
     def release(self) -> None:
-        """The greeting is out: let go of what waited behind it."""
-        held, self.held = self.held, None
-        for bundle in held or ():
-            self.send(bundle)
+        self.holds -= 1
+        if not self.holds:
+            held, self.held = self.held, []
+            for bundle in held:
+                self.write(bundle)
 
     def close(self, code: int, reason: str) -> None:
         """Close once; nothing is sent any more."""
         if self.closed is None:
             self.closed = code
-            self.held = None
+            self.held = []
             self.transport.close(code, reason)

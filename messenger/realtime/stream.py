@@ -80,9 +80,7 @@ class Stream:
         if self.since:
             self.since = {s: seq for s, seq in self.since.items() if seq > self.cursor}
 
-    def _tell(
-        self, followers: set[Socket], frames: list[Frame], local: dict[str, Socket]
-    ) -> None:
+    def _tell(self, followers: set[Socket], frames: list[Frame], local: dict[str, Socket]) -> None:
         # Nearly everybody gets the same bytes. Who does not, is looked at one by one.
         special: set[Socket] = set(self.since)
         picky: set[int] = set()
@@ -100,16 +98,8 @@ class Stream:
         for socket in tuple(followers):
             if socket in special or socket.user_id in picky:
                 since = self.since.get(socket, 0)
-                own = [frame for frame in frames if _is_for(frame, socket) and frame.seq > since]
+                own = [frame for frame in frames if frame.is_for(socket) and frame.seq > since]
                 if own:
                     socket.send(Bundle(own))
             elif bundle is not None:
                 socket.send(bundle)
-
-
-def _is_for(frame: Frame, socket: Socket) -> bool:
-    return (
-        (frame.only is None or socket.user_id in frame.only)
-        and (frame.but is None or socket.user_id not in frame.but)
-        and (frame.origin is None or frame.origin != socket.id)
-    )

@@ -27,9 +27,7 @@ class Pool:
         self.size = size
         self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
 
-    def submit(
-        self, function: Callable[..., Result], *args: Any
-    ) -> "asyncio.Future[Result]":
+    def submit(self, function: Callable[..., Result], *args: Any) -> "asyncio.Future[Result]":
         """`function(*args)` in one of the threads; awaitable from the running loop."""
         return asyncio.get_running_loop().run_in_executor(self._executor, _job, function, args)
 

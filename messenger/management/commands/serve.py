@@ -20,7 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--host", default=os.environ.get("HOST") or "127.0.0.1", help="default: $HOST, 127.0.0.1"
+            "--host",
+            default=os.environ.get("HOST") or "127.0.0.1",
+            help="default: $HOST, 127.0.0.1",
         )
         parser.add_argument(
             "--port", default=os.environ.get("PORT") or "8000", help="default: $PORT, 8000"

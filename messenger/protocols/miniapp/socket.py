@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from accounts.models import User
 from accounts.selectors import users_for
 from chats import selectors as chats
 from chats.events import (
@@ -24,7 +23,7 @@ from messaging.events import (
     ReactionRemoved,
 )
 from messaging.reading import Read, ReadMessage, read_messages
-from messaging.selectors import unread_messages
+from messaging.selectors import Unread
 from messaging.services import SendMessage, Sent, send_messages
 from messenger.errors import MessengerError
 from messenger.ids import Ref
@@ -50,14 +49,13 @@ def error(error: MessengerError, incoming: Incoming | None) -> dict[str, Any]:
     return words
 
 
-def greet(user: User, behind: bool) -> dict[str, Any]:
-    """Everything that waits for this person, oldest first, also when that is nothing."""
-    messages, more = unread_messages(user) if behind else ([], False)
+def greet(unread: Unread) -> dict[str, Any]:
+    """Everything that waits for this person, also when that is nothing."""
     words: dict[str, Any] = {
         "action": "unread_messages",
-        "data": [shapes.message(facts, read=False) for facts in messages],
+        "data": [shapes.message(facts, read=False) for facts in unread.messages],
     }
-    if more:
+    if unread.truncated:
         words["truncated"] = True
     return words
 
@@ -71,9 +69,7 @@ miniapp = Protocol(
     greet=greet,
     skips_origin=True,
 )
-miniapp.ignores(
-    ChatDeleted, ChatUpdated, MemberLeft, RoleChanged, ReactionAdded, ReactionRemoved
-)
+miniapp.ignores(ChatDeleted, ChatUpdated, MemberLeft, RoleChanged, ReactionAdded, ReactionRemoved)
 
 
 # --- commands --------------------------------------------------------------------------------
@@ -131,9 +127,7 @@ def message_read(read: Read) -> dict[str, Any]:
 
 @miniapp.gathered("message_read", read_messages, answer=message_read, message_id=Identifier())
 def read_message(call: Call, *, message_id: Ref) -> ReadMessage:
-    return ReadMessage(
-        reader_id=call.session.user_id, message=message_id, origin=call.socket_id
-    )
+    return ReadMessage(reader_id=call.session.user_id, message=message_id, origin=call.socket_id)
 
 
 # --- events ----------------------------------------------------------------------------------

@@ -1,0 +1,145 @@
+"""
+What all tests share: a real database with real commits, the cast, and sockets.
+
+Tests are not wrapped in transactions: what is promised is what is committed, events go out at the
+commit, and the server's threads have connections of their own. After each test its rows go.
+"""
+
+import asyncio
+import inspect
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import setup_databases, teardown_databases
+
+from accounts.models import User
+from chats.models import Chat
+from chats.services import create_chat
+from messenger.realtime import doorbell, limits
+from tests.people import make_user
+
+KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+def pytest_pyfunc_call(pyfuncitem: Any) -> bool | None:
+    """Run `async def` tests, with a hub that ends with the test."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+
+    async def run() -> None:
+        try:
+            async with asyncio.timeout(60):
+                await pyfuncitem.obj(**arguments)
+        finally:
+            if doorbell.hub is not None:
+                await doorbell.hub.stop()
+
+    asyncio.run(run())
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_blocker: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """A database of the tests' own, for all of them: pytest-django's goes by markers."""
+    if connection.vendor == "sqlite":
+        # In a file: threads and server processes open it too. Nothing need outlive a power cut.
+        name = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        connection.settings_dict["TEST"]["NAME"] = str(name)
+        fast = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+        connection.settings_dict["OPTIONS"]["init_command"] = fast
+    else:
+        connection.settings_dict["TEST"]["NAME"] = f"test_messenger_{os.getpid()}"
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+        yield
+        if connection.vendor == "postgresql":
+            # The threads of the pools keep their connections, and would keep the database.
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        connection.close()
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hashing is slow on purpose. `tests/accounts/test_hashers.py` looks at the real one."""
+    before = settings.PASSWORD_HASHERS
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *before]
+    yield
+    settings.PASSWORD_HASHERS = before
+
+
+@pytest.fixture(autouse=True)
+def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        yield
+        _empty()
+    limits.counter = limits.Counter(settings.REDIS_URL)
+    limits.counter.forget()
+
+
+def _empty() -> None:
+    tables = [
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and model._meta.db_table not in KEPT
+    ]
+    assert "test" in str(connection.settings_dict["NAME"])
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # What a test left hanging must not hold up the next one.
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute("; ".join(f'DELETE FROM "{table}"' for table in tables))
+        else:
+            cursor.execute("PRAGMA defer_foreign_keys = ON")
+            for table in tables:
+                cursor.execute(f'DELETE FROM "{table}"')
+
+
+@pytest.fixture
+def alice() -> User:
+    """Owns the group."""
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob() -> User:
+    """Is a member of the group."""
+    return make_user("bob")
+
+
+@pytest.fixture
+def charlie() -> User:
+    """Is in no chat, and must see nothing."""
+    return make_user("charlie")
+
+
+@pytest.fixture
+def group(alice: User, bob: User) -> Chat:
+    """Alice's closed group, with Bob in it."""
+    return create_chat(alice, kind="group", name="Group", members=[bob])
+
+
+@pytest.fixture
+def api() -> Client:
+    return Client()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return Path(settings.BASE_DIR)
