@@ -11,6 +11,7 @@ class LoginsEnded(UserEvent):
     """Logins of a person ended: by logout, a new password, a reused token or a ban."""
 
     kind: ClassVar[str] = "logins_ended"
+    internal: ClassVar[bool] = True
     # Hexadecimal ids of the logins; None means all of them.
     logins: list[str] | None
     reason: str

@@ -23,6 +23,8 @@ class Event:
     kind: ClassVar[str] = ""
     # Fields that are dataclasses themselves, for decoding.
     nested: ClassVar[dict[str, type]] = {}
+    # For the hubs alone: no protocol has words for it.
+    internal: ClassVar[bool] = False
     # Whether the hub that sends it wants it back through the layer.
     wants_echo: ClassVar[bool] = False
 

@@ -29,6 +29,7 @@ class CanarySang(Event):
     """A check of the whole way of an event. For the hub that asked, and no protocol."""
 
     kind: ClassVar[str] = "canary_sang"
+    internal: ClassVar[bool] = True
     wants_echo: ClassVar[bool] = True
     hub: str
     token: str

@@ -1,6 +1,7 @@
 """Sockets in a test: frames in, frames out, through the whole application."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -26,8 +27,8 @@ class Socket:
 
     async def send(self, frame: Any) -> None:
         """Send an object as JSON, or a text as it is."""
-        text = frame if isinstance(frame, str) else orjson.dumps(frame).decode()
-        await self.communicator.send_to(text_data=text)
+        text = frame if isinstance(frame, str) else json.dumps(frame)
+        await self.communicator.send_input({"type": "websocket.receive", "text": text})
 
     async def get(self, **expected: Any) -> Any:
         """The next frame, which must have these fields."""

@@ -1,0 +1,85 @@
+"""Group commit: batches take what is there, in order, and nobody suffers for another."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from messenger.errors import Internal
+from messenger.realtime.batching import HELD_UP, Batcher
+from messenger.realtime.threads import writers
+
+
+class Store:
+    """A service that can be held up, and remembers its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Any]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+
+    def together(self, commands: Sequence[Any]) -> list[Any]:
+        self.batches.append(list(commands))
+        self.entered.release()
+        assert self.gate.wait(10)
+        if "poison" in commands:
+            raise RuntimeError("poison")
+        return [f"done {command}" for command in commands]
+
+
+async def test_what_comes_while_a_batch_runs_goes_together_in_order() -> None:
+    store = Store()
+    batcher = Batcher(store.together, writers, key=lambda command: "one chat")
+    store.gate.clear()
+    first = asyncio.create_task(batcher.carry_out(0))
+    await asyncio.to_thread(store.entered.acquire)
+    rest = [asyncio.create_task(batcher.carry_out(n)) for n in range(1, 50)]
+    await asyncio.sleep(0)
+    store.gate.set()
+    outcomes = [await task for task in (first, *rest)]
+    assert outcomes == [f"done {n}" for n in range(50)]
+    assert store.batches == [[0], list(range(1, 50))]
+
+
+async def test_what_arrives_in_one_turn_of_the_loop_is_one_batch() -> None:
+    store = Store()
+    batcher = Batcher(store.together, writers)
+    await asyncio.gather(*(batcher.carry_out(n) for n in range(10)))
+    assert store.batches == [list(range(10))]
+
+
+async def test_a_batch_that_is_held_up_holds_up_only_its_own_chats() -> None:
+    store = Store()
+    batcher = Batcher(store.together, writers, key=lambda command: command[0])
+    store.gate.clear()
+    stuck = asyncio.create_task(batcher.carry_out(("a", 1)))
+    await asyncio.to_thread(store.entered.acquire)
+    behind = asyncio.create_task(batcher.carry_out(("a", 2)))
+    other = asyncio.create_task(batcher.carry_out(("b", 1)))
+    # The second batch starts although the first has not ended, and without what is behind it.
+    assert await asyncio.to_thread(store.entered.acquire, True, HELD_UP * 50)
+    assert store.batches == [[("a", 1)], [("b", 1)]]
+    store.gate.set()
+    assert await asyncio.gather(stuck, behind, other)
+    assert store.batches[-1] == [("a", 2)]
+
+
+async def test_a_batch_that_fails_is_answered_and_the_next_one_runs() -> None:
+    store = Store()
+    batcher = Batcher(store.together, writers)
+    assert isinstance(await batcher.carry_out("poison"), Internal)
+    assert await batcher.carry_out("next") == "done next"
+
+
+async def test_an_answer_that_cannot_be_given_does_not_keep_the_others_from_theirs() -> None:
+    store = Store()
+    batcher = Batcher(store.together, writers)
+    answered = asyncio.get_running_loop().create_future()
+
+    def fails(outcome: Any) -> None:
+        raise RuntimeError("this client is gone")
+
+    batcher.submit("one", fails)
+    batcher.submit("two", answered.set_result)
+    assert await answered == "done two"
