@@ -136,7 +136,7 @@ class SocketConsumer(AsyncConsumer):
                     logger.warning("What is unread could not be read", exc_info=True)
                     socket.close(1013, "unavailable")
                     return
-            socket.answer(self.protocol.greet(unread))
+            socket.greet(self.protocol.greet(unread))
             # What the greeting knew, its stream does not tell again.
             places = unread.places
         self.hub.attach(socket, places)

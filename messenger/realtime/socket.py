@@ -140,7 +140,7 @@ class Socket:
     """One client: who it is, which protocol it speaks, and the way to it."""
 
     __slots__ = (
-        "id", "protocol", "session", "transport", "chats", "held", "holds", "closed", "missed"
+        "id", "protocol", "session", "transport", "chats", "held", "holds", "closed", "missed", "allowed"
     )  # fmt: skip
 
     def __init__(
@@ -157,6 +157,8 @@ class Socket:
         self.holds = 0
         self.closed: int | None = None
         self.missed = 0
+        # Bytes of a long greeting that it is still reading: they are no sign of slowness.
+        self.allowed = 0
 
     @property
     def user_id(self) -> int:
@@ -175,6 +177,9 @@ class Socket:
             return
         transport = self.transport
         waiting = transport.backlog()
+        if self.allowed and waiting <= settings.SOCKET_BACKLOG_SOFT:
+            self.allowed = 0
+        waiting -= self.allowed
         if waiting > settings.SOCKET_BACKLOG_SOFT:
             if waiting > settings.SOCKET_BACKLOG_HARD:
                 logger.info("Socket %s is too slow: %s bytes wait for it", self.id, waiting)
@@ -187,6 +192,12 @@ class Socket:
             if len(kept) < len(bundle.frames):
                 bundle = Bundle(kept)
         transport.write(bundle)
+
+    def greet(self, body: Any) -> None:
+        """The first words, however many."""
+        bundle = Bundle([Frame(body)])
+        self.write(bundle)
+        self.allowed = len(bundle.wire)
 
     def answer(self, body: Any) -> None:
         self.send(Bundle([Frame(body)]))

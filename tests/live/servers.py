@@ -1,0 +1,127 @@
+"""Real server processes on the tests' database, and plain clients that talk to them over TCP."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+from websockets.asyncio.client import ClientConnection, connect
+
+PATIENCE = 15.0
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def database_url() -> str:
+    """Where the tests' database is, for another process."""
+    found = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{found['NAME']}"
+    login = quote(found["USER"]) + (f":{quote(found['PASSWORD'])}" if found["PASSWORD"] else "")
+    return f"postgres://{login}@{found['HOST']}:{found['PORT'] or 5432}/{found['NAME']}"
+
+
+@dataclass
+class Server:
+    """A running `manage.py serve`."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str) -> int:
+        """The status of a GET."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def connect(self, token: str, **options: Any) -> connect:
+        """A mini-app socket, as a context manager."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return connect(
+            f"ws://127.0.0.1:{self.port}/connect", additional_headers=headers, **options
+        )
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def serving(folder: Path, server: str = "daphne", **environment: str) -> Iterator[Server]:
+    """A server process on a free port, ready; killed at the end if it is still there."""
+    port = free_port()
+    log = folder / f"server-{port}.log"
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url(),
+        "PORT": str(port),
+        "SERVER": server,
+        **environment,
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve"],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
+    started = Server(process, port, log)
+    try:
+        until = time.monotonic() + PATIENCE
+        while started.get("/healthz") != 200:
+            assert process.poll() is None and time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        yield started
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+async def get(client: ClientConnection, **expected: Any) -> Any:
+    """The next frame, which must have these fields."""
+    frame = json.loads(await client.recv())
+    assert {name: frame.get(name) for name in expected} == expected, frame
+    return frame
+
+
+async def ask(client: ClientConnection, frame: Any, **expected: Any) -> Any:
+    """Send, and the next frame, which must have these fields."""
+    await client.send(json.dumps(frame))
+    return await get(client, **expected)
+
+
+async def closed(client: ClientConnection) -> int:
+    """The code with which the server closes."""
+    await client.wait_closed()
+    assert client.close_code is not None
+    return client.close_code

@@ -1,0 +1,126 @@
+"""`manage.py serve`: how it starts, what a slow client costs, and how it ends."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from websockets.asyncio.client import ClientConnection
+
+from accounts.models import User
+from chats.models import Chat
+from messaging.models import Message
+from messenger.realtime.threads import in_db
+from tests.live.servers import closed, get, serving
+from tests.people import token
+
+each_server = pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+
+
+@each_server
+async def test_sigterm_closes_every_socket_with_1012_and_ends_well(
+    kind: str, alice: User, tmp_path: Path
+) -> None:
+    with serving(tmp_path, kind) as server:
+        access = await in_db(token, alice)
+        clients = [await server.connect(access) for _ in range(10)]
+        for client in clients:
+            await get(client, action="unread_messages")
+        server.process.send_signal(signal.SIGTERM)
+        assert [await closed(client) for client in clients] == [1012] * 10
+        assert await asyncio.to_thread(server.process.wait, 10) == 0
+
+
+@each_server
+async def test_a_client_that_does_not_read_is_closed_and_costs_little(
+    kind: str, alice: User, bob: User, group: Chat, tmp_path: Path
+) -> None:
+    frame = json.dumps({"action": "send_message", "chat_id": group.id, "text": "😀" * 4000})
+    with serving(tmp_path, kind, RATE_LIMITS="off") as server:
+        tokens = [await in_db(token, user) for user in (alice, bob, bob)]
+        a, b, deaf = [await server.connect(access) for access in tokens]
+        for client in (a, b, deaf):
+            await get(client, action="unread_messages")
+
+        async def talk(rounds: int, *listeners: ClientConnection) -> float:
+            """16 KB × 60 a round; the seconds of the slowest."""
+            slowest = 0.0
+            for _ in range(rounds):
+                started = time.monotonic()
+                for _ in range(60):
+                    await a.send(frame)
+                for _ in range(60):
+                    await get(a, action="message_sent")
+                    for listener in listeners:
+                        await get(listener, action="new_message")
+                slowest = max(slowest, time.monotonic() - started)
+            return slowest
+
+        await talk(20, b, deaf)
+        before = _memory(server.process.pid)
+        deaf.transport.pause_reading()
+        slowest = await talk(30, b)
+        # 29 MB went by it. What the kernel's buffers take does not wait in the server; what the
+        # server needs anyhow for that many messages is a few MB.
+        assert _memory(server.process.pid) - before < 16_000
+        assert "too slow" in server.log.read_text()
+        assert slowest < 5
+        deaf.transport.abort()
+        await a.close()
+        await b.close()
+
+
+async def test_what_was_acknowledged_is_there_after_kill_9(
+    alice: User, bob: User, group: Chat, tmp_path: Path
+) -> None:
+    acknowledged = []
+    with serving(tmp_path, RATE_LIMITS="off") as server:
+        async with server.connect(await in_db(token, alice)) as a:
+            await get(a, action="unread_messages")
+            for number in range(300):
+                frame = {"action": "send_message", "chat_id": group.id, "text": f"{number}"}
+                await a.send(json.dumps({**frame, "client_message_id": f"{number}"}))
+            for _ in range(100):
+                answer = await get(a, action="message_sent")
+                acknowledged.append(answer["data"]["id"])
+            server.process.kill()
+            server.process.wait()
+    stored = await in_db(lambda: list(Message.objects.order_by("id").values_list("id", "content")))
+    assert set(acknowledged) <= {id for id, _ in stored}
+    assert [text for _, text in stored] == [f"{number}" for number in range(len(stored))]
+
+
+def test_serve_explains_itself() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "serve", "--help"],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--server {daphne,uvicorn}" in done.stdout and "SIGTERM" in done.stdout
+
+
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1"])
+def test_a_bad_port_is_a_sentence(port: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "serve", f"--port={port}"],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and "The port is" in done.stderr
+
+
+def _memory(pid: int) -> int:
+    """Kilobytes that the process holds."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")

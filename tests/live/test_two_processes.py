@@ -1,0 +1,124 @@
+"""Several processes are one server: through Redis, and through the log while Redis is away."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+
+from accounts.models import User
+from accounts.services import ban
+from chats.models import Chat
+from chats.services import remove_member
+from messenger.realtime.threads import in_db
+from tests.live.servers import ask, closed, free_port, get, serving
+from tests.people import token
+
+pytestmark = [
+    pytest.mark.skipif(not settings.REDIS_URL, reason="needs Redis"),
+    pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="PostgreSQL"),
+]
+
+
+@contextmanager
+def private_redis(port: int, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A Redis of our own, that can be killed."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("there is no redis-server to start")
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    try:
+        with redis.Redis(port=port) as client:
+            for _ in range(100):
+                try:
+                    client.ping()
+                    break
+                except redis.ConnectionError:
+                    time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_two_processes_are_one_server(
+    alice: User, bob: User, charlie: User, group: Chat, tmp_path: Path
+) -> None:
+    with serving(tmp_path) as one, serving(tmp_path, "uvicorn") as two:
+        async with (
+            one.connect(await in_db(token, alice)) as a,
+            two.connect(await in_db(token, bob)) as b,
+            two.connect(await in_db(token, charlie)) as c,
+        ):
+            for client in (a, b, c):
+                await get(client, action="unread_messages")
+            # Both write to one chat at the same time; each hears the other's once and in order.
+            frame = {"action": "send_message", "chat_id": group.id}
+            for number in range(30):
+                await asyncio.gather(
+                    a.send(json.dumps({**frame, "text": f"a{number}"})),
+                    b.send(json.dumps({**frame, "text": f"b{number}"})),
+                )
+            for client, other in ((a, "b"), (b, "a")):
+                got = [await get(client) for _ in range(60)]
+                heard = [f["data"]["text"] for f in got if f["action"] == "new_message"]
+                assert heard == [f"{other}{number}" for number in range(30)]
+            # A new private chat, made in one, reaches the other.
+            create = {"action": "create_chat", "type": "private", "user_ids": [str(charlie.uuid)]}
+            await ask(a, create, action="chat_created")
+            await get(c, action="chat_created")
+            # So do a removal and a ban, done here in a third.
+            await in_db(lambda: remove_member(alice, chat=group, user=bob))
+            await in_db(ban, charlie)
+            assert await closed(c) == 4403
+            await ask(a, {**frame, "text": "x"}, action="message_sent")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(b.recv(), 0.3)
+
+
+async def test_without_redis_messages_cross_by_the_log_and_it_comes_back_by_itself(
+    alice: User, bob: User, group: Chat, tmp_path: Path
+) -> None:
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    frame = {"action": "send_message", "chat_id": group.id}
+    with (
+        private_redis(port, tmp_path) as first,
+        serving(tmp_path, REDIS_URL=url) as one,
+        serving(tmp_path, REDIS_URL=url) as two,
+    ):
+        async with (
+            one.connect(await in_db(token, alice)) as a,
+            two.connect(await in_db(token, bob)) as b,
+        ):
+            await get(a, action="unread_messages")
+            await get(b, action="unread_messages")
+            first.kill()
+            first.wait()
+            for number in range(20):
+                started = time.monotonic()
+                await ask(a, {**frame, "text": f"{number}"}, action="message_sent")
+                assert time.monotonic() - started < 1.5
+                await asyncio.sleep(0.1)
+            async with asyncio.timeout(5):
+                heard = [(await get(b))["data"]["text"] for _ in range(20)]
+            assert heard == [f"{number}" for number in range(20)]
+            assert two.get("/healthz") == 200 and two.get("/readyz") == 503
+
+            with private_redis(port, tmp_path):
+                until = time.monotonic() + 15
+                while two.get("/readyz") != 200 or one.get("/readyz") != 200:
+                    assert time.monotonic() < until, two.log.read_text()
+                    await asyncio.sleep(0.2)
+                started = time.monotonic()
+                await ask(a, {**frame, "text": "back"}, action="message_sent")
+                assert (await get(b))["data"]["text"] == "back"
+                assert time.monotonic() - started < 0.5
