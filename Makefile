@@ -18,12 +18,15 @@ run: .venv/run var/secret ## run it: http://127.0.0.1:8000 (HOST, PORT, DATABASE
 test: .venv/dev ## run the tests: embedded, and with PostgreSQL and Redis where they are found
 	@$(BIN)/python -m tests
 
+check: export SECRET_KEY = only-for-these-checks
+check: export DATABASE_URL =
+check: export REDIS_URL =
 check: .venv/dev ## lint, types, missing migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	@SECRET_KEY=only-for-this-check DATABASE_URL= REDIS_URL= $(BIN)/python manage.py makemigrations --check --dry-run
-	@SECRET_KEY=only-for-this-check DATABASE_URL= REDIS_URL= $(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check
 
 bench: .venv/dev ## measure, against the textbook way, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks

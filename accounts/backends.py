@@ -1,4 +1,7 @@
-"""Signing in to the admin and to pages: with the e-mail or the username, in any case."""
+"""
+Signing in to the admin and to pages: with the e-mail or the username, in any case, and under the
+limits of every login. One attempt too many is answered as a wrong password is.
+"""
 
 from typing import Any
 
@@ -8,6 +11,7 @@ from django.http import HttpRequest
 from accounts import services
 from accounts.models import User
 from messenger.errors import MessengerError
+from messenger.protocols.accounts import limit_login
 
 
 class LoginBackend(ModelBackend):
@@ -18,7 +22,10 @@ class LoginBackend(ModelBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> User | None:
+        login = username or kwargs.get("email") or ""
         try:
-            return services.authenticate(username or kwargs.get("email") or "", password or "")
+            if request is not None:
+                limit_login(request, login)
+            return services.authenticate(login, password or "")
         except MessengerError:
             return None

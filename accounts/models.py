@@ -10,9 +10,14 @@ from django.db import models
 from django.utils import timezone
 
 
+def normal(text: str) -> str:
+    """The form in which usernames are kept: full-width and composed letters are plain ones."""
+    return unicodedata.normalize("NFKC", text)
+
+
 def fold(text: str) -> str:
     """The form under which names and e-mails are unique: 'Анна', 'АННА' and 'анна' are one."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    return normal(text).casefold()
 
 
 class UserManager(BaseUserManager["User"]):

@@ -12,13 +12,13 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.signals import post_save
 from django.utils import timezone
 
 from accounts import tokens
 from accounts.events import LoginsEnded
-from accounts.models import Login, User, fold
+from accounts.models import Login, User, fold, normal
 from accounts.tokens import TokenPair
 from messenger.errors import Invalid, TokenReused, Unauthenticated, WrongCredentials
 from messenger.events import publish
@@ -32,7 +32,7 @@ def register(*, email: str, password: str, username: str = "", name: str = "") -
     A new person. `username` is made from the e-mail where missing, `name` from the username.
     Invalid, with a sentence for each field, for what is malformed, weak or taken.
     """
-    email, username, name = email.strip(), username.strip(), name.strip()
+    email, username, name = email.strip(), normal(username.strip()), name.strip()
     errors = _problems(email, username, name)
     draft = User(email=email, username=username, name=name)
     try:
@@ -78,7 +78,13 @@ def authenticate(login: str, password: str) -> User:
 
 def log_in(login: str, password: str) -> TokenPair:
     """Sign in with an e-mail or a username. WrongCredentials says nothing about which was wrong."""
-    return start_login(authenticate(login, password))
+    user = authenticate(login, password)
+    with transaction.atomic():
+        # While the password was hashed it may have been changed, and the logins of then ended.
+        same = User.objects.filter(id=user.id, password=user.password, is_active=True)
+        if not same.select_for_update(no_key=True):
+            raise WrongCredentials
+        return start_login(user)
 
 
 def start_login(user: User) -> TokenPair:
@@ -101,16 +107,20 @@ def refresh(token: str, *, received_at: datetime) -> TokenPair:
     claims = tokens.read_refresh(token)
     pair, jti = tokens.issue(claims.user_id, claims.login_id)
     now = timezone.now()
-    won = Login.objects.filter(
+    # No joins: Django would put them and the `jti` in a subquery, which PostgreSQL does not look at
+    # again after it has waited for the winner, and the losers would win too.
+    live = Login.objects.filter(
+        Exists(User.objects.filter(id=OuterRef("user_id"), is_active=True)),
         id=claims.login_id,
         user_id=claims.user_id,
-        user__is_active=True,
-        refresh_jti=claims.jti,
         ended_at=None,
-    ).update(refresh_jti=jti, rotated_at=now, expires_at=now + settings.REFRESH_TOKEN_LIFE)
+    )
+    won = live.filter(refresh_jti=claims.jti).update(
+        refresh_jti=jti, rotated_at=now, expires_at=now + settings.REFRESH_TOKEN_LIFE
+    )
     if won:
         return pair
-    login = Login.objects.filter(id=claims.login_id, ended_at=None, user__is_active=True).first()
+    login = live.first()
     if login is None:
         raise Unauthenticated
     if login.rotated_at is None or login.rotated_at + settings.REFRESH_LEEWAY < received_at:
@@ -148,10 +158,10 @@ def change_password(user: User, password: str) -> None:
 
 
 def watch_passwords() -> None:
-    """However a password is changed (service, admin, `manage.py changepassword`), end the logins."""
+    """However a password is changed (here, in the admin, by a command), end the logins."""
 
     def password_saved(sender: type, instance: User, created: bool, **kwargs: Any) -> None:
-        if not created and instance._password is not None:
+        if not created and getattr(instance, "_password", None) is not None:
             end_logins(instance.id, reason="password_changed")
 
     post_save.connect(password_saved, sender=User, weak=False, dispatch_uid="watch_passwords")
@@ -175,11 +185,18 @@ def forget_old_logins() -> int:
     return deleted
 
 
+def problems(person: User) -> dict[str, list[str]]:
+    """What is wrong with the names and the e-mail of a person, as `register` sees it."""
+    email, username, name = person.email, person.username, person.name
+    return _problems(email, username, name) or _taken(email, username, but=person.pk or 0)
+
+
 def _problems(email: str, username: str, name: str) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     try:
         validate_email(email)
-        if len(email) > 254:
+        # Some letters fold to several: a domain of "ﷺ" grows eighteenfold.
+        if max(len(email), len(fold(email))) > 254:
             raise ValidationError("")
     except ValidationError:
         errors["email"] = ["this is not an e-mail address"]
@@ -192,11 +209,12 @@ def _problems(email: str, username: str, name: str) -> dict[str, list[str]]:
     return errors
 
 
-def _taken(email: str, username: str) -> dict[str, list[str]]:
+def _taken(email: str, username: str, but: int = 0) -> dict[str, list[str]]:
     errors = {}
-    if User.objects.filter(email_key=fold(email)).exists():
+    others = User.objects.exclude(pk=but)
+    if others.filter(email_key=fold(email)).exists():
         errors["email"] = ["this e-mail is registered already"]
-    if username and User.objects.filter(username_key=fold(username)).exists():
+    if username and others.filter(username_key=fold(username)).exists():
         errors["username"] = ["this username is taken"]
     return errors
 
@@ -204,8 +222,9 @@ def _taken(email: str, username: str) -> dict[str, list[str]]:
 def _free_username(email: str, attempt: int) -> str:
     base = re.sub(r"[^\w.+-]", "", email.split("@")[0])[:50] or "user"
     base = base if len(base) > 1 else f"{base}_"
-    for number in range(attempt * 20, attempt * 20 + 20):
-        candidate = base if number == 0 else f"{base}{number + 1}"
-        if not User.objects.filter(username_key=fold(candidate)).exists():
-            return candidate
+    if attempt == 0:
+        for candidate in (base, *(f"{base}{number}" for number in range(2, 21))):
+            if not User.objects.filter(username_key=fold(candidate)).exists():
+                return candidate
+    # Many with like e-mails at once would go on choosing the same next number.
     return f"{base}{secrets.token_hex(4)}"

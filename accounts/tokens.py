@@ -13,6 +13,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from messenger.errors import Unauthenticated
+from messenger.ids import MAX_ID
 
 # A JWT of ours is about 300 bytes; PyJWT should not be given a megabyte to parse.
 MAX_LENGTH = 2000
@@ -62,7 +63,7 @@ def _read(kind: type[Token], token: str) -> Claims:
     try:
         claims: dict[str, Any] = kind(token).payload  # type: ignore[arg-type]
         user_id = claims["user_id"]
-        if type(user_id) is not int:
+        if type(user_id) is not int or not 0 < user_id <= MAX_ID:
             raise Unauthenticated
         return Claims(
             user_id=user_id,

@@ -1,6 +1,7 @@
 """What can be done with chats: create, join, add, leave, remove, rename, delete."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -18,9 +19,11 @@ from chats.events import (
     RoleChanged,
 )
 from chats.models import Chat, Membership
-from messenger.errors import Forbidden, Invalid, NotFound
+from messenger.errors import Conflict, Forbidden, Invalid, NotFound
 
 MAX_MEMBERS = 1000
+MAX_NAME = 100
+MAX_DESCRIPTION = 1000
 
 
 def create_chat(
@@ -44,8 +47,11 @@ def create_chat(
         raise Invalid.field("user_ids", "a private chat is with exactly one other person")
     if len(people) > MAX_MEMBERS:
         raise Invalid.field("user_ids", f"no more than {MAX_MEMBERS} members")
-    if kind == Chat.Kind.GROUP and not name.strip():
+    name = name.strip()
+    if kind == Chat.Kind.GROUP and not name:
         raise Invalid.field("name", "a group needs a name")
+    _check_text("name", name, MAX_NAME)
+    _check_text("description", description, MAX_DESCRIPTION)
 
     pair = None
     if kind == Chat.Kind.PRIVATE:
@@ -55,13 +61,13 @@ def create_chat(
     try:
         with transaction.atomic():
             chat = Chat.objects.create(
-                kind=kind, name=name.strip(), description=description, pair=pair, is_open=is_open
+                kind=kind, name=name, description=description, pair=pair, is_open=is_open
             )
             Membership.objects.bulk_create(
                 Membership(
                     chat=chat,
                     user=user,
-                    role=Membership.Role.OWNER if user is creator else Membership.Role.MEMBER,
+                    role=Membership.Role.OWNER if user == creator else Membership.Role.MEMBER,
                 )
                 for user in people
             )
@@ -75,8 +81,11 @@ def create_chat(
                 )
             return chat
     except IntegrityError:
-        # The other one of the pair created it a moment ago.
-        return Chat.objects.get(pair=pair, deleted_at=None)
+        # The other one of the pair created it a moment ago, or one of the people is gone.
+        theirs = Chat.objects.filter(pair=pair, deleted_at=None).first() if pair else None
+        if theirs is None:
+            raise Conflict("The people of this chat have changed. Try again.") from None
+        return theirs
 
 
 def join_chat(user: User, chat: Chat) -> None:
@@ -141,20 +150,24 @@ def update_chat(
     is_open: bool | None = None,
 ) -> Chat:
     """The owner of a group renames, describes, opens or closes it. None leaves a thing as it is."""
+    if name is not None:
+        name = name.strip()
+        if not name:
+            raise Invalid.field("name", "a group needs a name")
+        _check_text("name", name, MAX_NAME)
+    if description is not None:
+        _check_text("description", description, MAX_DESCRIPTION)
     with changes_to(chat.id) as changes:
         locked = _locked(changes, chat)
         _must_own(actor, chat)
         if chat.kind != Chat.Kind.GROUP:
             raise Forbidden("A private chat has nothing to change.")
         wanted = {"name": name, "description": description, "is_open": is_open}
-        chat.refresh_from_db()
         changed = {
             field: value
             for field, value in wanted.items()
             if value is not None and value != getattr(chat, field)
         }
-        if "name" in changed and not str(changed["name"]).strip():
-            raise Invalid.field("name", "a group needs a name")
         if changed:
             Chat.objects.filter(id=chat.id).update(**changed)
             chat.refresh_from_db()
@@ -178,9 +191,18 @@ def delete_chat(actor: User | None, chat: Chat) -> None:
         _delete(changes, locked, actor_id=actor.id if actor else None)
 
 
+def _check_text(field: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise Invalid.field(field, f"no more than {longest} characters")
+    if any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in text):
+        raise Invalid.field(field, "a NUL character or half of a surrogate pair is not text")
+
+
 def _locked(changes: Changes, chat: Chat) -> LockedChat:
+    """The chat under its lock. What `chat` says of it may have changed before: it is read again."""
     if chat.id not in changes.chats:
         raise NotFound
+    chat.refresh_from_db()
     return changes.chats[chat.id]
 
 
@@ -227,7 +249,10 @@ def _take_out(
     changes: Changes, locked: LockedChat, membership: Membership, *, actor_id: int
 ) -> None:
     was_owner = membership.role == Membership.Role.OWNER
-    gone = {"user_id": membership.user_id, "user_uuid": str(membership.user.uuid)}
+    gone: dict[str, Any] = {
+        "user_id": membership.user_id,
+        "user_uuid": str(membership.user.uuid),
+    }
     membership.delete()
     changes.record(MemberLeft, locked, actor_id=actor_id, log_facts=gone, **gone)
     rest = Membership.objects.filter(chat_id=locked.id).select_related("user").order_by("id")

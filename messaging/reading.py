@@ -175,7 +175,7 @@ def _advance(read: list[tuple[Membership, list[int]]]) -> None:
 
 
 def _advance_over_gaps(membership: Membership, position: int, beyond: list[int]) -> None:
-    """Join each newly read position to what is read on either side, if nothing unread is between."""
+    """Join each newly read position to what is read on either side of it, if nothing is between."""
     ranges = ReadRange.objects.filter(membership=membership)
     for read in beyond:
         left = ranges.filter(first__lte=read).order_by("-first").first()

@@ -13,7 +13,7 @@ from chats.models import LogEntry, Membership
 from chats.selectors import rebuilds
 from messaging import events
 from messaging.events import MessageFacts
-from messaging.models import Message, ReadRange, Reaction, Receipt
+from messaging.models import Message, Reaction, ReadRange, Receipt
 from messenger.errors import NotFound
 from messenger.events import ChatEvent
 from messenger.ids import Ref, lookup
@@ -83,11 +83,11 @@ def history(chat_id: int, *, limit: int = 50, before: Ref | None = None) -> Page
 
 
 def reactions_to(message_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
-    """For each message its reactions, oldest first: {id, message_id, user_id, emoji, created_at}."""
+    """By message, oldest first: {id, message_id, user_id, emoji, created_at}. One query."""
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     rows = Reaction.objects.filter(message_id__in=list(message_ids)).order_by("id")
     for row in rows.values("id", "message_id", "user_id", "emoji", "created_at"):
-        found[row["message_id"]].append(row)
+        found[row["message_id"]].append(dict(row))
     return found
 
 
@@ -284,11 +284,15 @@ def _facts(row: tuple[Any, ...]) -> MessageFacts:
     events.ReactionRemoved,
 )
 def _rebuild(entries: list[LogEntry], base: dict[int, dict[str, Any]]) -> list[ChatEvent]:
-    ids = {entry.message_id for entry in entries}
+    ids = {entry.message_id for entry in entries if entry.message_id is not None}
     messages = {
         facts.id: facts for facts in message_facts(Message.objects.filter(id__in=list(ids)))
     }
-    touched = [e.message_id for e in entries if e.kind in ("message_edited", "message_read")]
+    touched = [
+        entry.message_id
+        for entry in entries
+        if entry.kind in ("message_edited", "message_read") and entry.message_id is not None
+    ]
     receipts = receipts_of(touched)
     waiting = waiting_for(Message.objects.filter(id__in=touched), receipts) if touched else {}
     rebuilt: list[ChatEvent] = []

@@ -352,12 +352,13 @@ def add_reaction(user: User, *, message: Ref, emoji: str) -> tuple[Reaction, boo
             message_id=row.id, user_id=user.id, emoji=emoji
         )
         if created:
+            facts = {**_reaction_facts(user, emoji), "reaction_id": reaction.id}
             changes.record(
                 ReactionAdded,
                 changes.chats[row.chat_id],
                 actor_id=user.id,
                 message_id=row.id,
-                log_facts=(facts := {**_reaction_facts(user, emoji), "reaction_id": reaction.id}),
+                log_facts=facts,
                 message=_facts_now(row.id),
                 **facts,
             )
@@ -373,12 +374,13 @@ def remove_reaction(user: User, *, message: Ref, emoji: str) -> bool:
             message_id=row.id, user_id=user.id, emoji=emoji
         ).delete()
         if removed:
+            facts = _reaction_facts(user, emoji)
             changes.record(
                 ReactionRemoved,
                 changes.chats[row.chat_id],
                 actor_id=user.id,
                 message_id=row.id,
-                log_facts=(facts := _reaction_facts(user, emoji)),
+                log_facts=facts,
                 message=_facts_now(row.id),
                 **facts,
             )

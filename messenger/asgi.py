@@ -5,7 +5,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "messenger.settings")
 
-import django  # noqa: E402
+import django
 
 django.setup()
 
@@ -52,7 +52,7 @@ application = ProtocolTypeRouter(
                     re_path(rf"^{protocol.path}/?$", SocketConsumer.as_asgi(protocol=protocol))
                     for protocol in protocols()
                 ),
-                re_path(r"", nowhere),
+                re_path(r"", nowhere),  # type: ignore[arg-type]
             ]
         ),
         "lifespan": lifespan,

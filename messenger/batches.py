@@ -20,7 +20,8 @@ def carry_out(
 ) -> list[Result | MessengerError]:
     """
     `together(commands)` in one go; if that fails as a whole, its halves, and so down to the
-    command that is to blame. For each command a result or an error, in the order given. Never raises because of a command.
+    command that is to blame. For each command a result or an error, in the order given. Never
+    raises because of a command.
     """
     if not commands:
         return []

@@ -1,4 +1,4 @@
-"""What the settings plug into Django REST framework: tokens in, JSON both ways, errors in one shape."""
+"""What settings plug into Django REST framework: tokens in, JSON both ways, errors in one shape."""
 
 import logging
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <access token>`. request.user is its person, request.auth its claims."""
+    """`Authorization: Bearer <access token>`: request.user its person, request.auth its claims."""
 
     def authenticate(self, request: Request) -> tuple[Any, tokens.Claims] | None:
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")

@@ -25,8 +25,8 @@ class Event:
     nested: ClassVar[dict[str, type]] = {}
     # For the hubs alone: no protocol has words for it.
     internal: ClassVar[bool] = False
-    # Whether the hub that sends it wants it back through the layer.
-    wants_echo: ClassVar[bool] = False
+    # What the hub that sends it waits for to come back through the layer; nothing for most.
+    echo: str = ""
 
     def __init_subclass__(cls) -> None:
         if "kind" in cls.__dict__:

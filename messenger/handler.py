@@ -8,31 +8,33 @@ synchronous stack runs in one of our threads, whose connection is open already.
 
 import io
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.core.handlers.base import BaseHandler
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.urls import get_resolver, set_script_prefix
 
+from messenger.drf import plain_error
 from messenger.errors import Malformed, MessengerError, TooLarge
 from messenger.realtime.threads import hashers, readers
-from messenger.drf import plain_error
 
 logger = logging.getLogger(__name__)
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 # Pages of the admin may send more than an API call: long forms with many rows.
 MAX_FORM = 2 * 1024 * 1024
 
 
 class Gone(Exception):
     """The client went away before its request was complete."""
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 class Handler(ASGIHandler):
@@ -45,7 +47,7 @@ class Handler(ASGIHandler):
             if getattr(pattern, "hashes_passwords", False)
         }
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         received_at = datetime.now(UTC)
         try:
             body = await self._read(scope, receive)
@@ -63,7 +65,7 @@ class Handler(ASGIHandler):
             # In the event loop's thread, where there is no database connection to close.
             response.close()
 
-    async def _read(self, scope: dict[str, Any], receive: Receive) -> bytes:
+    async def _read(self, scope: dict[str, Any], receive: Any) -> bytes:
         """The whole body, refused as soon as it is too large and before it is looked at."""
         headers = dict(scope["headers"])
         most = MAX_FORM if scope["path"].startswith("/admin/") else settings.MAX_BODY
@@ -72,7 +74,8 @@ class Handler(ASGIHandler):
             raise Malformed("Content-Length is not a number.")
         if int(declared) > most:
             raise TooLarge(f"No more than {most} bytes.")
-        if b"\x00" in scope.get("query_string", b"") or "\x00" in scope["path"]:
+        query = scope.get("query_string", b"")
+        if b"\x00" in query or b"%00" in query or "\x00" in scope["path"]:
             raise Malformed("A NUL character is not text.")
         parts: list[bytes] = []
         size = 0
@@ -96,7 +99,12 @@ class Handler(ASGIHandler):
             request: HttpRequest = ASGIRequest(scope, io.BytesIO(body))
         except (UnicodeDecodeError, MultiPartParserError):
             return plain_error(Malformed("The address is not UTF-8."))
+        # DRF takes a body that came in chunks, and so without a length, for none at all.
+        request.META["CONTENT_LENGTH"] = str(len(body))
         request.META["messenger.received_at"] = received_at
         response = self.get_response(request)
-        response._handler_class = self.__class__
+        if isinstance(response, StreamingHttpResponse):
+            # A static file. The event loop must not wait for the disk.
+            response.streaming_content = _once(b"".join(response))
+        response._handler_class = self.__class__  # type: ignore[attr-defined]
         return response

@@ -30,9 +30,7 @@ class CanarySang(Event):
 
     kind: ClassVar[str] = "canary_sang"
     internal: ClassVar[bool] = True
-    wants_echo: ClassVar[bool] = True
     hub: str
-    token: str
 
     def groups(self) -> list[str]:
         return [f"hub.{self.hub}"]
@@ -69,7 +67,7 @@ async def _check() -> dict[str, str]:
     def write() -> None:
         with transaction.atomic():
             Canary.objects.update_or_create(pk=1, defaults={"seen_at": timezone.now()})
-            publish(CanarySang(hub=hub.name, token=token))
+            publish(CanarySang(hub=hub.name, echo=token))
 
     try:
         async with asyncio.timeout(PATIENCE):

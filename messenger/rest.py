@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import URLPattern, re_path
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
+from accounts.models import User
+from accounts.tokens import Claims
 from messenger import errors
 
 
@@ -15,7 +18,7 @@ def route(path: str, view: type[ViewSet], **actions: str) -> URLPattern:
     `path` with and without a slash at its end, and no redirect between them: a redirected POST
     loses its body. `actions` maps methods to the names of the viewset's functions.
     """
-    pattern = re_path(rf"^{path}/?$", view.as_view(actions))
+    pattern = re_path(rf"^{path}/?$", view.as_view(dict(actions)))  # type: ignore[arg-type]
     pattern.hashes_passwords = getattr(view, "hashes_passwords", False)  # type: ignore[attr-defined]
     return pattern
 
@@ -25,3 +28,27 @@ def fields_of(request: Request) -> dict[str, Any]:
     if not isinstance(request.data, Mapping):
         raise errors.Malformed
     return dict(request.data)
+
+
+class WholeField(serializers.IntegerField):
+    """A number in plain digits. DRF's own takes "1_000", "+1", " 1", "1.0" and "١" for numbers."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not (isinstance(data, str) and data.isascii() and data.isdecimal()):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def user_of(request: Request) -> User:
+    """Who is signed in. Unauthenticated where nobody is."""
+    if not isinstance(request.user, User):
+        raise errors.Unauthenticated
+    return request.user
+
+
+def claims_of(request: Request) -> Claims:
+    """The claims of the token that the request came with."""
+    claims: object = request.auth
+    if not isinstance(claims, Claims):
+        raise errors.Unauthenticated
+    return claims

@@ -1,4 +1,4 @@
-"""HTTP paths: the protocols', the admin, and the landing page. (`/healthz`, `/readyz`: messenger.health.)"""
+"""HTTP paths: the protocols', the admin, the landing page. For `/healthz` see messenger.health."""
 
 from django.contrib import admin
 from django.urls import path

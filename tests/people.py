@@ -3,7 +3,6 @@
 from typing import Any
 
 import orjson
-from django.http import HttpResponse
 from django.test import Client
 
 from accounts.models import User
@@ -31,7 +30,6 @@ def bearer(user: User) -> dict[str, str]:
 
 def post(client: Client, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
     """POST JSON; the response."""
-    response: HttpResponse = client.post(
+    return client.post(
         path, orjson.dumps(body), content_type="application/json", headers=headers or {}
     )
-    return response

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from django.http import HttpRequest
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts.models import fold
-from messenger.realtime import limits
 from messenger.drf import address_of
+from messenger.realtime import limits
 
 
 class Credentials(serializers.Serializer):
@@ -41,7 +42,7 @@ def limit_register(request: Request) -> None:
     limits.check(limits.REGISTER, address_of(request))
 
 
-def limit_login(request: Request, login: str) -> None:
+def limit_login(request: HttpRequest | Request, login: str) -> None:
     """By address, and by address and account: a stranger can't lock anybody out of theirs."""
     address = address_of(request)
     limits.check(limits.LOGIN_ADDRESS, address)

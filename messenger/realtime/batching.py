@@ -56,7 +56,12 @@ class Batcher:
     async def carry_out(self, command: Any) -> Any:
         """The outcome of `command`, awaited."""
         future = asyncio.get_running_loop().create_future()
-        self.submit(command, lambda outcome: future.done() or future.set_result(outcome))
+
+        def done(outcome: Any) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        self.submit(command, done)
         return await future
 
     def _start(self) -> None:

@@ -52,7 +52,7 @@ def messages(events: Sequence[Event], *, sender: str = "") -> list[tuple[str, di
             # names a handler.
             {
                 "type": "hub.events",
-                "from": "" if any(event.wants_echo for event in found) else sender,
+                "from": "" if any(event.echo for event in found) else sender,
                 "body": encode(found),
             },
         )

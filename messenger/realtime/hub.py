@@ -157,8 +157,9 @@ class Hub:
             events = decode(message["body"])
             self.hear(events)
             for event in events:
-                if event.wants_echo and (sang := self._canaries.pop(event.token, None)):
-                    sang.done() or sang.set_result(None)
+                sang = self._canaries.pop(event.echo, None)
+                if sang is not None and not sang.done():
+                    sang.set_result(None)
 
     def expect_canary(self, token: str) -> "asyncio.Future[None]":
         """Done when the canary with this token has come through the layer."""

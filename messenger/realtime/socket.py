@@ -10,7 +10,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol as Interface
+from typing import TYPE_CHECKING, Any
+from typing import Protocol as Interface
 
 import orjson
 from django.conf import settings
@@ -140,7 +141,8 @@ class Socket:
     """One client: who it is, which protocol it speaks, and the way to it."""
 
     __slots__ = (
-        "id", "protocol", "session", "transport", "chats", "held", "holds", "closed", "missed", "allowed"
+        "id", "protocol", "session", "transport", "chats", "held", "holds", "closed", "missed",
+        "allowed",
     )  # fmt: skip
 
     def __init__(

@@ -71,7 +71,7 @@ class Stream:
     def deliver(self, events: Sequence[ChatEvent], local: dict[str, Socket]) -> None:
         """
         Tell the followers, each protocol in its own words, found once for all of them. `local` are
-        the sockets of this process by id: one whose command made an event may get an answer instead.
+        the sockets of this process by id: one whose command made an event may have an answer.
         """
         for protocol, followers in list(self.sockets.items()):
             frames = protocol.frames(events)

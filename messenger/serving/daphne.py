@@ -66,6 +66,7 @@ class Server(DaphneServer):
     """daphne's server, with our transport in the scope of each socket."""
 
     draining = False
+    connections: dict[Any, dict[str, Any]]
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if scope["type"] == "websocket" and hasattr(protocol.transport, "writeSomeData"):

@@ -53,7 +53,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):
-            self.scope["extensions"]["messenger.transport"] = Transport(self)  # type: ignore[typeddict-unknown-key]
+            extensions: Any = self.scope["extensions"]
+            extensions["messenger.transport"] = Transport(self)
 
 
 class Server(uvicorn.Server):

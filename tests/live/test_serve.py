@@ -90,6 +90,7 @@ async def test_what_was_acknowledged_is_there_after_kill_9(
                 acknowledged.append(answer["data"]["id"])
             server.process.kill()
             server.process.wait()
+            a.transport.abort()
     stored = await in_db(lambda: list(Message.objects.order_by("id").values_list("id", "content")))
     assert set(acknowledged) <= {id for id, _ in stored}
     assert [text for _, text in stored] == [f"{number}" for number in range(len(stored))]

@@ -68,7 +68,8 @@ def test_an_error_names_the_fields_and_the_seconds_to_wait(protocol: Protocol) -
 def test_every_command_refuses_fields_of_every_wrong_type(protocol: Protocol) -> None:
     for command in protocol.commands.values():
         for name, field in command.fields.items():
-            for wrong in (True, [], {}, 1.5, [[]], {"a": 1}, "\x00", float(2**70)):
+            wrongs: list[Any] = [True, [], {}, 1.5, [[]], {"a": 1}, "\x00", float(2**70)]
+            for wrong in wrongs:
                 if isinstance(wrong, list) and field.schema().get("type") == "array" and not wrong:
                     continue
                 with pytest.raises(Invalid) as caught:

@@ -130,7 +130,7 @@ async def test_a_socket_does_not_outlive_its_token(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hubs, "COMPARE_ALONE", 0.05)
-    access = AccessToken(await in_db(token, alice))
+    access = AccessToken(await in_db(token, alice))  # type: ignore[arg-type]
     access.set_exp(from_time=access.current_time, lifetime=timedelta(seconds=2))
     async with await open_socket(f"/connect?token={access}") as socket:
         await socket.get(action="unread_messages")

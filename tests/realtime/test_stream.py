@@ -30,9 +30,14 @@ class Ear:
     def close(self, code: int, reason: str) -> None: ...
 
 
-def plain(**options: bool) -> Protocol:
+def plain(skips_origin: bool = False) -> Protocol:
     protocol = Protocol(
-        "plain", "plain", lambda f: Incoming("", f), lambda n, w, r: w, lambda e, i: {}, **options
+        "plain",
+        "plain",
+        lambda f: Incoming("", f),
+        lambda n, w, r: w,
+        lambda e, i: {},
+        skips_origin=skips_origin,
     )
     protocol.on(MessageSent)(lambda event: {"seq": event.seq})
     return protocol

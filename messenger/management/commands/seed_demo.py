@@ -27,7 +27,7 @@ GROUPS: dict[str, tuple[list[str], list[tuple[str, str, dict[str, str], list[str
     "Кухня": (
         ["anna", "boris", "vera", "grace"],
         [
-            ("anna", "Всем доброе утро! Кто сегодня варит кофе?", {"boris": "☕"}, ["boris", "vera"]),
+            ("anna", "Доброе утро! Кто сегодня варит кофе?", {"boris": "☕"}, ["boris", "vera"]),
             ("boris", "Я уже варю. Будет через пять минут.", {"anna": "❤️", "vera": "👍"}, ["anna"]),
             ("vera", "Тогда с меня пирог 🥧", {"anna": "❤️", "boris": "❤️"}, ["anna", "boris"]),
             ("grace", "Good morning! Is there any tea?", {}, ["anna"]),

@@ -9,7 +9,7 @@ from rest_framework.viewsets import ViewSet
 from accounts import selectors, services
 from messenger.protocols.accounts import Credentials, limit_login, limit_register
 from messenger.protocols.miniapp import shapes
-from messenger.rest import fields_of, route
+from messenger.rest import WholeField, fields_of, route
 
 
 class Registration(serializers.Serializer):
@@ -20,8 +20,8 @@ class Registration(serializers.Serializer):
 
 class Listing(serializers.Serializer):
     search = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
-    limit = serializers.IntegerField(min_value=1, max_value=100_000, required=False)
-    offset = serializers.IntegerField(min_value=0, max_value=10**9, required=False, default=0)
+    limit = WholeField(min_value=1, max_value=100_000, required=False)
+    offset = WholeField(min_value=0, max_value=10**9, required=False, default=0)
 
 
 class AccountViewSet(ViewSet):

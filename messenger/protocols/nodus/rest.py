@@ -19,7 +19,7 @@ from messenger.protocols.accounts import (
     limit_register,
 )
 from messenger.protocols.nodus import shapes
-from messenger.rest import fields_of, route
+from messenger.rest import WholeField, claims_of, fields_of, route, user_of
 
 
 class IdField(serializers.Field):
@@ -82,16 +82,16 @@ class MeViewSet(ViewSet):
     """`/api/v1/auth/me` and `/api/v1/auth/logout`, which ends this login and closes its sockets."""
 
     def me(self, request: Request) -> Response:
-        return Response(shapes.user(request.user))
+        return Response(shapes.user(user_of(request)))
 
     def logout(self, request: Request) -> Response:
-        services.log_out(request.auth.login_id)
+        services.log_out(claims_of(request).login_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class PageOfHistory(serializers.Serializer):
     chat_id = IdField()
-    limit = serializers.IntegerField(min_value=1, max_value=100, required=False, default=50)
+    limit = WholeField(min_value=1, max_value=100, required=False, default=50)
     before_id = IdField(required=False, default=None)
 
 
@@ -102,7 +102,7 @@ class MessageViewSet(ViewSet):
         form = PageOfHistory(data=request.query_params)
         form.is_valid(raise_exception=True)
         wanted = form.validated_data
-        chat = chat_for(request.user, wanted["chat_id"]).chat
+        chat = chat_for(user_of(request), wanted["chat_id"]).chat
         page = messages.history(chat.id, limit=wanted["limit"], before=wanted["before_id"])
         reactions = messages.reactions_to(facts.id for facts in page.messages)
         return Response(
