@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from accounts.models import Login, User, fold
 from messenger.errors import NotFound, UnknownUsers
 from messenger.ids import Ref, lookup
+from messenger.prepared import Prepared
 
 
 def active_users(search: str = "") -> QuerySet[User]:
@@ -46,3 +47,18 @@ def live_logins(ids: list[UUID]) -> dict[UUID, User]:
     """For each of these logins that has not ended, its person, if active. One query."""
     logins = Login.objects.filter(id__in=ids, ended_at=None, user__is_active=True)
     return {login.id: login.user for login in logins.select_related("user")}
+
+
+def login_user(login_id: UUID) -> User | None:
+    """The person of this login, if neither has come to an end. Every REST call asks this."""
+    rows = _login_user.rows(login_id)
+    return User.from_db("default", _USER, rows[0]) if rows else None
+
+
+_USER = [field.attname for field in User._meta.concrete_fields]
+_login_user = Prepared(
+    lambda login_id: Login.objects.filter(
+        id=login_id, ended_at=None, user__is_active=True
+    ).values_list(*(f"user__{name}" for name in _USER)),
+    UUID,
+)

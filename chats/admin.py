@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from chats import services
 from chats.models import Chat, Membership
+from messenger.errors import NotFound
 
 
 class MembershipInline(admin.TabularInline):
@@ -17,6 +18,9 @@ class MembershipInline(admin.TabularInline):
     readonly_fields = fields
     can_delete = False
     max_num = 100
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("user").order_by("id")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -53,6 +57,10 @@ class ChatAdmin(admin.ModelAdmin):
     def close(self, request: HttpRequest, chats: QuerySet[Chat]) -> None:
         closed = 0
         for chat in chats.filter(deleted_at=None):
-            services.delete_chat(None, chat)
-            closed += 1
+            try:
+                services.delete_chat(None, chat)
+                closed += 1
+            except NotFound:
+                # Its owner was quicker.
+                continue
         self.message_user(request, f"{closed} deleted.")

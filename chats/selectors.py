@@ -3,6 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from accounts.models import User
 from chats import events
@@ -11,6 +14,7 @@ from chats.models import Chat, LogEntry, Membership
 from messenger.errors import NotFound
 from messenger.events import ChatEvent
 from messenger.ids import Ref, lookup
+from messenger.prepared import Prepared
 from messenger.times import iso
 
 Rebuild = Callable[[list[LogEntry], dict[int, dict[str, Any]]], list[ChatEvent]]
@@ -22,12 +26,26 @@ def chat_for(user: User, ref: Ref) -> Membership:
     The only door to a chat: the membership of `user` in it, with `.chat`. NotFound if there is no
     such chat, it was deleted, or the user is not in it: the same answer.
     """
-    try:
-        return Membership.objects.select_related("chat").get(
-            user_id=user.id, chat__deleted_at=None, **lookup(ref, "chat__")
-        )
-    except Membership.DoesNotExist:
-        raise NotFound from None
+    door = _by_uuid if isinstance(ref, UUID) else _by_id
+    rows = door.rows(ref, user.id)
+    if not rows:
+        raise NotFound
+    membership = Membership.from_db("default", _MEMBERSHIP, rows[0][: len(_MEMBERSHIP)])
+    membership.chat = Chat.from_db("default", _CHAT, rows[0][len(_MEMBERSHIP) :])
+    return membership
+
+
+_MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]
+_CHAT = [field.attname for field in Chat._meta.concrete_fields]
+
+
+def _door(ref: Ref, user_id: int) -> QuerySet[Membership, Any]:
+    return Membership.objects.filter(
+        user_id=user_id, chat__deleted_at=None, **lookup(ref, "chat__")
+    ).values_list(*_MEMBERSHIP, *(f"chat__{name}" for name in _CHAT))
+
+
+_by_id, _by_uuid = Prepared(_door, int, int), Prepared(_door, UUID, int)
 
 
 def chat_facts(chats: Iterable[Chat]) -> dict[int, ChatFacts]:

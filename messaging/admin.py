@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from messaging import services
 from messaging.models import Message
+from messenger.errors import NotFound
 
 
 @admin.register(Message)
@@ -46,6 +47,10 @@ class MessageAdmin(admin.ModelAdmin):
     def remove(self, request: HttpRequest, messages: QuerySet[Message]) -> None:
         removed = 0
         for message in messages.filter(deleted_at=None).select_related("chat"):
-            services.delete_message(None, message=message)
-            removed += 1
+            try:
+                services.delete_message(None, message=message)
+                removed += 1
+            except NotFound:
+                # Its chat is deleted, so nobody sees it.
+                continue
         self.message_user(request, f"{removed} removed.")

@@ -1,6 +1,8 @@
 """What a message may hold."""
 
 import hashlib
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -11,6 +13,10 @@ from messenger.errors import Invalid
 MAX_TEXT = 4096
 MAX_PAYLOAD = 16 * 1024
 MAX_KEY = 255
+MAX_DEPTH = 32
+
+# The escape of a NUL in JSON, and not the same six characters after an escaped backslash.
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def check(
@@ -52,10 +58,17 @@ def check_payload(payload: Any) -> None:
         raise Invalid.field("payload", "this is not JSON") from None
     if len(encoded) > MAX_PAYLOAD:
         raise Invalid.field("payload", f"no more than {MAX_PAYLOAD} bytes")
-    if b"\\u0000" in encoded:
+    if NUL.search(encoded):
         raise Invalid.field("payload", "a NUL character is not text")
-    if _depth(payload) > 32:
-        raise Invalid.field("payload", "no more than 32 levels")
+    level, depth = [payload], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise Invalid.field("payload", f"no more than {MAX_DEPTH} levels")
+        # PostgreSQL gives a large float back as an integer, and orjson writes none over 64 bits.
+        if not all(abs(item) < 2**63 for item in level if isinstance(item, float)):
+            raise Invalid.field("payload", "no numbers beyond 64 bits")
+        level = [child for item in level for child in _children(item)]
 
 
 def check_key(key: Any, field: str = "client_message_id") -> None:
@@ -71,15 +84,7 @@ def fingerprint(*parts: Any) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
-def _depth(value: Any) -> int:
-    deepest, level = 0, [value]
-    while level:
-        deepest += 1
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        level = below
-    return deepest
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()

@@ -1,11 +1,11 @@
 """Marking messages as read: receipts, and the positions from which unread is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from chats.changes import Changes, changes_to
@@ -60,8 +60,10 @@ def read_messages(commands: Sequence[ReadMessage]) -> list[Read | MessengerError
 
 
 def _read_together(commands: Sequence[ReadMessage]) -> list[Read | MessengerError]:
-    messages = _messages(commands)
-    with changes_to(*{message.chat_id for message in messages.values()}) as changes:
+    wanted = _wanted(commands)
+    with changes_to(*wanted.values_list("chat_id", flat=True)) as changes:
+        # Only now: before the lock, somebody may edit or delete them.
+        messages = _by_ref(wanted)
         members = {
             (member.chat_id, member.user_id): member
             for member in Membership.objects.filter(
@@ -110,12 +112,16 @@ def _read_together(commands: Sequence[ReadMessage]) -> list[Read | MessengerErro
         return outcomes
 
 
-def _messages(commands: Sequence[ReadMessage]) -> dict[Ref, Message]:
+def _wanted(commands: Sequence[ReadMessage]) -> QuerySet[Message]:
     refs = {command.message for command in commands}
-    wanted = Q(id__in=[ref for ref in refs if not isinstance(ref, UUID)])
-    wanted |= Q(uuid__in=[ref for ref in refs if isinstance(ref, UUID)])
+    named = Q(id__in=[ref for ref in refs if not isinstance(ref, UUID)])
+    named |= Q(uuid__in=[ref for ref in refs if isinstance(ref, UUID)])
+    return Message.objects.filter(named, deleted_at=None)
+
+
+def _by_ref(messages: QuerySet[Message]) -> dict[Ref, Message]:
     found: dict[Ref, Message] = {}
-    for message in Message.objects.filter(wanted, deleted_at=None).select_related("chat", "author"):
+    for message in messages.select_related("chat", "author"):
         found[message.id] = found[message.uuid] = message
     return found
 
@@ -160,13 +166,15 @@ def _advance(read: list[tuple[Membership, list[int]]]) -> None:
         )
     )
     for membership, positions in read:
-        position, beyond = membership.read_position, sorted(set(positions))
-        while beyond and beyond[0] <= position + 1:
-            position = max(position, beyond.pop(0))
-        if not beyond and membership.id not in having_ranges:
-            simple.append((position, membership.id))
+        runs = _runs(position for position in positions if position > membership.read_position)
+        if not runs:
+            continue
+        [(first, last), *others] = runs
+        joins = first == membership.read_position + 1 and not others
+        if joins and membership.id not in having_ranges:
+            simple.append((last, membership.id))
         else:
-            _advance_over_gaps(membership, position, beyond)
+            _advance_over_gaps(membership, runs)
     if simple:
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -174,26 +182,41 @@ def _advance(read: list[tuple[Membership, list[int]]]) -> None:
             )
 
 
-def _advance_over_gaps(membership: Membership, position: int, beyond: list[int]) -> None:
-    """Join each newly read position to what is read on either side of it, if nothing is between."""
-    ranges = ReadRange.objects.filter(membership=membership)
-    for read in beyond:
-        left = ranges.filter(first__lte=read).order_by("-first").first()
-        if read <= position or (left and left.last >= read):
-            continue
-        right = ranges.filter(first__gt=read).order_by("first").first()
-        last = read
-        if right and not _unread_between(membership, read, right.first):
+def _advance_over_gaps(membership: Membership, runs: list[tuple[int, int]]) -> None:
+    """Join what was newly read to what is read on either side of it, if nothing is between."""
+    position = membership.read_position
+    ranges = ReadRange.objects.filter(membership=membership).order_by("first")
+    for first, last in runs:
+        left = ranges.filter(first__lt=first).last()
+        right = ranges.filter(first__gt=last).first()
+        if right and not _unread_between(membership, last, right.first):
             last = right.last
             right.delete()
-        if _unread_between(membership, left.last if left else position, read):
-            ReadRange.objects.create(membership=membership, first=read, last=last)
+        if _unread_between(membership, left.last if left else position, first):
+            ReadRange.objects.create(membership=membership, first=first, last=last)
         elif left:
             left.last = last
             left.save(update_fields=["last"])
         else:
             position = last
+    # What was unread before the first range may have been deleted.
+    while (following := ranges.first()) and not _unread_between(
+        membership, position, following.first
+    ):
+        position = following.last
+        following.delete()
     Membership.objects.filter(id=membership.id).update(read_position=position)
+
+
+def _runs(positions: Iterable[int]) -> list[tuple[int, int]]:
+    """(first, last) of each stretch of positions that follow one another."""
+    runs: list[tuple[int, int]] = []
+    for position in sorted(positions):
+        if runs and position == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], position)
+        else:
+            runs.append((position, position))
+    return runs
 
 
 def _unread_between(membership: Membership, after: int, before: int) -> bool:

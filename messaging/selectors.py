@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
 from accounts.models import User
-from chats.models import LogEntry, Membership
+from chats.models import Chat, LogEntry, Membership
 from chats.selectors import rebuilds
 from messaging import events
 from messaging.events import MessageFacts
@@ -17,6 +18,7 @@ from messaging.models import Message, Reaction, ReadRange, Receipt
 from messenger.errors import NotFound
 from messenger.events import ChatEvent
 from messenger.ids import Ref, lookup
+from messenger.prepared import Prepared
 from messenger.times import iso
 
 UNREAD_LIST = 1000
@@ -55,8 +57,12 @@ def message_for(user: User, ref: Ref) -> Message:
 
 def message_facts(messages: QuerySet[Message]) -> list[MessageFacts]:
     """The facts of these messages in their order. One query."""
+    return [_facts(row) for row in _with_facts(messages)]
+
+
+def _with_facts(messages: QuerySet[Message]) -> QuerySet[Message, Any]:
     read = Exists(Receipt.objects.filter(message_id=OuterRef("id")))
-    return [_facts(row) for row in messages.annotate(is_read=read).values_list(*FACTS)]
+    return messages.annotate(is_read=read).values_list(*FACTS)
 
 
 @dataclass(frozen=True)
@@ -69,26 +75,54 @@ class Page:
 
 def history(chat_id: int, *, limit: int = 50, before: Ref | None = None) -> Page:
     """
-    The `limit` newest messages of a chat, or the newest older than the message `before`: found by
-    position, so the deepest page costs what the first does. NotFound if `before` is not in it.
+    The `limit` newest messages of a chat, or the newest older than the message `before`. Positions
+    have no gaps, so a page is a range of them: the deepest costs what the first does, whatever the
+    database knows about the table. NotFound if `before` is not in the chat.
     """
-    messages = Message.objects.filter(chat_id=chat_id).order_by("-position")
-    if before is not None:
-        mark = Message.objects.filter(chat_id=chat_id, **lookup(before))
-        messages = messages.filter(position__lt=Subquery(mark.values("position")))
-    facts = message_facts(messages[: limit + 1])
-    if before is not None and not facts and not mark.exists():
-        raise NotFound
-    return Page(messages=facts[:limit], has_more=len(facts) > limit)
+    if before is None:
+        rows = _page(limit, None).rows(chat_id)
+    else:
+        rows = _page(limit, type(before)).rows(chat_id, before)
+        if not rows and not Message.objects.filter(chat_id=chat_id, **lookup(before)).exists():
+            raise NotFound
+    messages = [_facts(row) for row in rows]
+    return Page(messages, has_more=bool(messages) and messages[-1].position > 1)
+
+
+@cache
+def _page(limit: int, ref: type | None) -> Prepared:
+    def build(chat_id: int, before: Ref | None = None) -> QuerySet[Message, Any]:
+        if before is None:
+            end = Subquery(Chat.objects.filter(id=chat_id).values(end=F("last_position") + 1))
+        else:
+            mark = Message.objects.filter(chat_id=chat_id, **lookup(before))
+            end = Subquery(mark.values("position"))
+        page = Message.objects.filter(chat_id=chat_id, position__lt=end, position__gte=end - limit)
+        return _with_facts(page.order_by("-position"))
+
+    return Prepared(build, int) if ref is None else Prepared(build, int, ref)
 
 
 def reactions_to(message_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
     """By message, oldest first: {id, message_id, user_id, emoji, created_at}. One query."""
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    rows = Reaction.objects.filter(message_id__in=list(message_ids)).order_by("id")
-    for row in rows.values("id", "message_id", "user_id", "emoji", "created_at"):
-        found[row["message_id"]].append(dict(row))
+    ids = list(message_ids)
+    for row in _reactions(len(ids)).rows(*ids) if ids else ():
+        found[row[1]].append(dict(zip(REACTION, row, strict=True)))
     return found
+
+
+REACTION = ("id", "message_id", "user_id", "emoji", "created_at")
+
+
+@cache
+def _reactions(count: int) -> Prepared:
+    return Prepared(
+        lambda *ids: (
+            Reaction.objects.filter(message_id__in=ids).order_by("id").values_list(*REACTION)
+        ),
+        *[int] * count,
+    )
 
 
 # --- what is unread --------------------------------------------------------------------------

@@ -120,8 +120,10 @@ def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerErro
         new_keys: dict[tuple[int, str], int] = {}
 
         for command in commands:
-            chat = changes.chats.get(chat_ids.get(command.chat, -1))
-            print_ = _fingerprint(command, chat.id if chat else -1) if command.key else None
+            chat_id = chat_ids.get(command.chat, -1)
+            chat = changes.chats.get(chat_id)
+            reply_to_id = replies.get((chat_id, command.reply_to)) if command.reply_to else None
+            print_ = _fingerprint(command, chat_id, reply_to_id) if command.key else None
             earlier = known.get((command.author_id, command.key or ""))
             if earlier is not None:
                 outcomes.append(_replay(earlier, command, print_))
@@ -133,12 +135,9 @@ def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerErro
             if not member[1]:
                 outcomes.append(Banned())
                 continue
-            reply_to_id = None
-            if command.reply_to is not None:
-                reply_to_id = replies.get((chat.id, command.reply_to))
-                if reply_to_id is None:
-                    outcomes.append(NotFound("The message that this replies to is not here."))
-                    continue
+            if command.reply_to is not None and reply_to_id is None:
+                outcomes.append(NotFound("The message that this replies to is not here."))
+                continue
             if command.key is not None:
                 name = (command.author_id, command.key)
                 if name in new_keys:
@@ -212,9 +211,14 @@ def _first_facts(
     )
 
 
-def _fingerprint(command: SendMessage, chat_id: int) -> bytes:
+def _fingerprint(command: SendMessage, chat_id: int, reply_to_id: int | None) -> bytes:
+    # Of what the ids stand for: a client may name the same message by its integer or its UUID.
     return contents.fingerprint(
-        chat_id, command.type, command.content, command.payload, str(command.reply_to)
+        chat_id,
+        command.type,
+        command.content,
+        command.payload,
+        reply_to_id or str(command.reply_to),
     )
 
 
@@ -224,8 +228,9 @@ def _replay(earlier: Message, command: SendMessage, print_: bytes | None) -> Sen
     # The client just sent the very content again, so the first answer can be given in full even
     # if the message was edited or deleted since.
     facts = _first_facts(earlier, command, str(earlier.chat.uuid), str(earlier.author.uuid))
-    seq = earlier.chat.log.filter(message_id=earlier.id, kind=MessageSent.kind)
-    return Sent(facts, seq.values_list("seq", flat=True).first() or 0, replayed=True)
+    # Backwards: what is sent again was mostly sent a moment ago, and the log may be long.
+    seqs = earlier.chat.log.filter(message_id=earlier.id, kind=MessageSent.kind).order_by("-seq")
+    return Sent(facts, seqs.values_list("seq", flat=True).first() or 0, replayed=True)
 
 
 def _chat_ids(commands: Sequence[SendMessage]) -> dict[Ref, int]:
@@ -316,19 +321,23 @@ def delete_message(
     stays, the content goes. Again: nothing happens, and nobody is told twice.
     """
     if not isinstance(message, Message):
-        if actor is None:
-            message = Message.objects.select_related("chat").get(**lookup(message))
-        else:
+        if actor is not None:
             message = selectors.message_for(actor, message)
+        elif found := Message.objects.select_related("chat").filter(**lookup(message)).first():
+            message = found
+        else:
+            raise NotFound
     with changes_to(message.chat_id) as changes:
         if message.chat_id not in changes.chats:
             raise NotFound
         row = Message.objects.get(id=message.id)
-        if actor is not None and row.author_id != actor.id:
-            role = Membership.objects.filter(chat_id=row.chat_id, user_id=actor.id).values_list(
-                "role", flat=True
-            )
-            if role.first() != Membership.Role.OWNER or message.chat.kind != Chat.Kind.GROUP:
+        if actor is not None:
+            members = Membership.objects.filter(chat_id=row.chat_id, user_id=actor.id)
+            role = members.values_list("role", flat=True).first()
+            if role is None:
+                raise NotFound
+            owns = role == Membership.Role.OWNER and message.chat.kind == Chat.Kind.GROUP
+            if row.author_id != actor.id and not owns:
                 raise Forbidden("Only its author or the owner of the group deletes a message.")
         if row.deleted_at is not None:
             return

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
 from messenger.errors import Internal, MessengerError, Unavailable
 
@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 def carry_out(
     commands: Sequence[Command],
     together: Callable[[Sequence[Command]], list[Result | MessengerError]],
+    *,
+    again: bool = False,
 ) -> list[Result | MessengerError]:
     """
     `together(commands)` in one go; if that fails as a whole, its halves, and so down to the
@@ -36,7 +38,10 @@ def carry_out(
         logger.warning("The database refused %s commands: %s", len(commands), error)
         if len(commands) == 1 or not _usable():
             return [Unavailable(retry_after=1)] * len(commands)
-    except Exception:
+    except Exception as error:
+        if len(commands) == 1 and isinstance(error, IntegrityError) and not again:
+            # Somebody was quicker, under another lock: now there is theirs to be found.
+            return carry_out(commands, together, again=True)
         logger.exception("A batch of %s failed", len(commands))
         if len(commands) == 1:
             return [Internal()]

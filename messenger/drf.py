@@ -1,12 +1,13 @@
 """What settings plug into Django REST framework: tokens in, JSON both ways, errors in one shape."""
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
@@ -36,7 +37,7 @@ class TokenAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer":
             raise errors.Unauthenticated
         claims = tokens.read_access(token.strip())
-        user = accounts.live_logins([claims.login_id]).get(claims.login_id)
+        user = accounts.login_user(claims.login_id)
         if user is None or user.id != claims.user_id:
             raise errors.Unauthenticated
         return user, claims
@@ -91,7 +92,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if found.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="messenger"'
     if found.retry_after is not None:
-        response["Retry-After"] = str(max(1, round(found.retry_after)))
+        response["Retry-After"] = str(max(1, math.ceil(found.retry_after)))
     return response
 
 
@@ -120,6 +121,8 @@ def _translate(error: Exception) -> MessengerError | None:
             return errors.Invalid("Only JSON can be had here.")
         case RequestDataTooBig():
             return errors.TooLarge()
+        case SuspiciousOperation():
+            return errors.Malformed("The request is not valid.")
         case OperationalError() | InterfaceError():
             logger.warning("The database failed a request: %s", error)
             return errors.Unavailable(retry_after=1)

@@ -41,11 +41,11 @@ class Handler(ASGIHandler):
     def __init__(self) -> None:
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
-        self._hashing = {
-            pattern.pattern.regex.pattern.removeprefix("^").removesuffix("/?$")
-            for pattern in get_resolver().url_patterns
-            if getattr(pattern, "hashes_passwords", False)
-        }
+        self._hashing = [
+            route.pattern
+            for route in get_resolver().url_patterns
+            if getattr(route, "hashes_passwords", False)
+        ]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         received_at = datetime.now(UTC)
@@ -56,14 +56,16 @@ class Handler(ASGIHandler):
         except MessengerError as error:
             await self.send_response(plain_error(error), send)
             return
-        path = scope["path"].strip("/")
-        pool = hashers if path in self._hashing or path == "admin/login" else readers
+        pool = hashers if self._hashes(scope["path"].removeprefix("/")) else readers
         response = await pool.submit(self._respond, scope, body, received_at)
         try:
             await self.send_response(response, send)
         finally:
             # In the event loop's thread, where there is no database connection to close.
             response.close()
+
+    def _hashes(self, path: str) -> bool:
+        return path == "admin/login/" or any(route.match(path) for route in self._hashing)
 
     async def _read(self, scope: dict[str, Any], receive: Any) -> bytes:
         """The whole body, refused as soon as it is too large and before it is looked at."""

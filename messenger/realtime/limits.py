@@ -9,6 +9,7 @@ no Redis at all, because a socket belongs to one process.
 
 import hashlib
 import logging
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def check(limit: Limit, who: str) -> None:
         return
     seconds = counter.wait(limit, who)
     if seconds:
-        raise RateLimited(retry_after=max(1, round(seconds + 0.5)))
+        raise RateLimited(retry_after=max(1, math.ceil(seconds)))
 
 
 class FrameLimit:

@@ -225,33 +225,30 @@ def test_a_name_that_will_not_do_is_a_mistake_in_the_form(
     assert User.objects.count() == 3 and getattr(again(bob), field) == getattr(bob, field)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\"'><svg/onload=alert(1)>",
-     "{{ 7|add:7 }}{% now 'Y' %}", "</title><b>x</b>"],
-)  # fmt: skip
-def test_a_hostile_name_is_only_text(olga: User, name: str) -> None:
+def test_a_hostile_name_is_only_text(olga: User) -> None:
+    name = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><b>{{ 7|add:7 }}{% now 'Y' %}"
     villain = make_user("villain")
     User.objects.filter(pk=villain.pk).update(name=name)
     client = entered(olga)
-    for address in (LIST, page(villain), f"{LIST}{villain.pk}/delete/", f"{LIST}?q=<script>"):
-        html = client.get(address).content.decode()
-        assert name not in html and "alert(1)>" not in html.replace("alert(1)&gt;", "")
-    assert name not in act(client, "ban", villain).content.decode()
+    pages = [client.get(f"{LIST}{at}") for at in ("", f"{villain.pk}/change/", "?q=<script>")]
+    for page in (*pages, act(client, "ban", villain)):
+        html = page.content.decode()
+        assert "<script>alert" not in html and "<img src=x" not in html and "{{ 7" in html
+        assert "&lt;script&gt;" in html and "14" not in html.partition("onerror")[2][:60]
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["q=%EF%BF%BF", "p=x", "p=-1", "p=99999999999999999999", "o=99", "e=1", "all=",
-     "is_active__exact=x", "id__exact=" + "9" * 40, "uuid=x", "password__startswith=argon2",
-     "q=" + "x" * 5000, "_popup=1", "created_at__year=x"],
-)  # fmt: skip
-def test_a_list_asked_for_strangely_is_no_crash(olga: User, query: str) -> None:
-    response = entered(olga).get(f"{LIST}?{query}")
-    assert response.status_code in (200, 302, 400)
+STRANGE = ["q=%EF%BF%BF", "p=x", "p=99999999999999999999", "is_active__exact=x", "uuid=x",
+           "id__exact=" + "9" * 40, "password__startswith=argon2", "created_at__year=x",
+           "q=" + "x" * 5000]  # fmt: skip
 
 
-@pytest.mark.parametrize("id", ["0", "-1", "9" * 40, "x", "1.0", "_5F", "../1", "None"])
-def test_a_person_who_does_not_exist_is_not_found(olga: User, id: str) -> None:
-    response = entered(olga).get(f"{LIST}{id}/change/")
-    assert response.status_code in (302, 404)
+def test_a_list_asked_for_strangely_is_no_crash(olga: User) -> None:
+    client = entered(olga)
+    for query in STRANGE:
+        assert client.get(f"{LIST}?{query}").status_code in (200, 302, 400), query
+
+
+def test_a_person_who_does_not_exist_is_not_found(olga: User) -> None:
+    client = entered(olga)
+    for id in ("0", "-1", "9" * 40, "x", "1.0", "_5F", "../1", "None"):
+        assert client.get(f"{LIST}{id}/change/").status_code in (302, 404), id

@@ -74,16 +74,16 @@ def test_never_more_than_a_few_are_hashed_at_once(settings: Any) -> None:
     def work(n: int) -> bool:
         return check_password(PASSWORD, encoded) if n % 2 else bool(make_password(PASSWORD))
 
-    with ThreadPoolExecutor(16) as threads:
-        assert all(threads.map(work, range(16)))
-    assert (Counting.most, Counting.total) == (AT_ONCE, 16)
+    with ThreadPoolExecutor(10) as threads:
+        assert all(threads.map(work, range(10)))
+    assert (Counting.most, Counting.total) == (AT_ONCE, 10)
 
 
 def test_a_hash_waits_for_its_turn() -> None:
     turns = [hashers._turn.acquire() for _ in range(AT_ONCE)]
     waiting = threading.Thread(target=make_password, args=[PASSWORD])
     waiting.start()
-    waiting.join(0.2)
+    waiting.join(0.15)
     assert all(turns) and waiting.is_alive()
     for _ in turns:
         hashers._turn.release()

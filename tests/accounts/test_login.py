@@ -42,16 +42,14 @@ def test_the_access_token_tells_who_one_is(api: Client, alice: User, slash: str)
     assert (body["id"], body["uuid"]) == (alice.id, str(alice.uuid))
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("field", ["email", "username"])
 @pytest.mark.parametrize(
     "login", ["жанна", "ЖАННА", "Жанна", " жанна ", "Жанна@Example.org", "жанна@EXAMPLE.ORG"]
 )
-def test_email_and_username_are_as_good_in_any_case(
-    api: Client, path: str, field: str, login: str
-) -> None:
+def test_email_and_username_are_as_good_in_any_case(api: Client, login: str) -> None:
     make_user("жанна")
-    assert post(api, path, {field: login, "password": PASSWORD}).status_code == 200
+    for path in PATHS:
+        for field in ("email", "username"):
+            assert post(api, path, {field: login, "password": PASSWORD}).status_code == 200
 
 
 def test_who_signed_up_in_one_protocol_signs_in_by_the_other(api: Client) -> None:
@@ -123,7 +121,6 @@ def test_every_attempt_costs_the_work_of_one_hash(
     assert CountedHasher.hashed == 1
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -139,12 +136,11 @@ def test_every_attempt_costs_the_work_of_one_hash(
         ({"username": "x" * 255, "password": PASSWORD}, "username"),
     ],
 )
-def test_what_is_missing_or_no_text_is_named(
-    api: Client, alice: User, path: str, body: Any, field: str
-) -> None:
-    response = post(api, path, body)
-    assert response.status_code == 400
-    assert field in response.json()["errors"]
+def test_what_is_missing_or_no_text_is_named(api: Client, body: Any, field: str) -> None:
+    for path in PATHS:
+        response = post(api, path, body)
+        assert response.status_code == 400
+        assert field in response.json()["errors"]
 
 
 def test_every_login_is_one_of_its_own(api: Client, alice: User) -> None:

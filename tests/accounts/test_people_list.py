@@ -101,17 +101,18 @@ def test_a_longer_list_takes_no_more_queries(
         assert len(api.get(PATH, headers=headers).json()["users"]) == people + 1
 
 
+NO_NUMBERS = ["-1", "x", "1.0", "1e3", "1_000", "١", "+1", " 1", "0x1", "true", "null", "[]",
+              "1" + "0" * 30, "9" * 5000, str(2**63), "\x00", "\ud800"]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["limit", "offset"])
-@pytest.mark.parametrize(
-    "value",
-    ["-1", "x", "1.0", "1e3", "1_000", "١", "+1", " 1", "0x1", "true", "null", "[]",
-     "1" + "0" * 30, "9" * 5000, str(2**63), "\x00", "\ud800"],
-)  # fmt: skip
-def test_a_number_is_plain_digits(api: Client, alice: User, name: str, value: str) -> None:
-    query = {name: value.encode("utf-8", "surrogatepass")}
-    response = api.get(PATH, query, headers=bearer(alice))
-    assert response.status_code == 400
-    assert set(response.json()["errors"]) == {name}
+def test_a_number_is_plain_digits(api: Client, alice: User, name: str) -> None:
+    headers = bearer(alice)
+    for value in NO_NUMBERS:
+        query = {name: value.encode("utf-8", "surrogatepass")}
+        response = api.get(PATH, query, headers=headers)
+        assert response.status_code == 400, value
+        assert set(response.json()["errors"]) == {name}
 
 
 @pytest.mark.parametrize("search", ["x" * 101, "a\x00b"])

@@ -62,7 +62,6 @@ def test_a_made_username_steps_aside_for_one_that_is_taken(api: Client) -> None:
     assert [body["username"] for body in names] == ["anna", "anna2", "anna3"]
 
 
-@pytest.mark.parametrize("path", [MINIAPP, NATIVE])
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -94,14 +93,13 @@ def test_a_made_username_steps_aside_for_one_that_is_taken(api: Client) -> None:
         ({"password": True}, "password"),
     ],
 )
-def test_a_field_that_will_not_do_is_named(
-    api: Client, path: str, change: dict[str, Any], field: str
-) -> None:
-    response = post(api, path, {**ANNA, **change})
-    assert response.status_code == 400
-    body = response.json()
-    assert body["code"] == "invalid" and set(body["errors"]) == {field}
-    assert body["errors"][field] and body["detail"]
+def test_a_field_that_will_not_do_is_named(api: Client, change: dict[str, Any], field: str) -> None:
+    for path in (MINIAPP, NATIVE):
+        response = post(api, path, {**ANNA, **change})
+        assert response.status_code == 400
+        body = response.json()
+        assert body["code"] == "invalid" and set(body["errors"]) == {field}
+        assert body["errors"][field] and body["detail"]
     assert not User.objects.exists()
 
 
@@ -132,13 +130,13 @@ def test_all_fields_that_are_wrong_are_told_at_once(api: Client) -> None:
     assert set(response.json()["errors"]) == {"email", "username", "password"}
 
 
-@pytest.mark.parametrize("email", ["anna@example.org", "ANNA@example.org", "Anna@Example.ORG"])
-@pytest.mark.parametrize("path", [MINIAPP, NATIVE])
-def test_an_email_belongs_to_one_in_whatever_case(api: Client, path: str, email: str) -> None:
+def test_an_email_belongs_to_one_in_whatever_case(api: Client) -> None:
     assert post(api, MINIAPP, ANNA).status_code == 201
-    response = post(api, path, {**ANNA, "email": email})
-    assert response.status_code == 400
-    assert response.json()["errors"] == {"email": ["this e-mail is registered already"]}
+    for email in ("anna@example.org", "ANNA@example.org", "Anna@Example.ORG"):
+        for path in (MINIAPP, NATIVE):
+            response = post(api, path, {**ANNA, "email": email})
+            assert response.status_code == 400
+            assert response.json()["errors"] == {"email": ["this e-mail is registered already"]}
 
 
 @pytest.mark.parametrize(

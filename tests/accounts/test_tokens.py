@@ -144,7 +144,6 @@ def test_a_bad_token_is_refused_at_once(api: Client, alice: User, name: str) -> 
     expected = 413 if len(refresh) > 64_000 else 401 if 0 < len(refresh) <= 4096 else 400
     assert refreshed.status_code == expected
     assert alice.logins.get().ended_at is None
-    assert post(api, REFRESH, {"refresh_token": pair.refresh}).status_code == 200
 
 
 def test_the_hand_that_makes_bad_tokens_can_make_good_ones(api: Client, alice: User) -> None:

@@ -83,9 +83,8 @@ def test_who_comes_second_gets_the_chat_of_who_came_first(
     assert told(published, chat) == [(1, "chat_created")]
 
 
-@pytest.mark.parametrize(
-    ("field", "wrong"),
-    [
+def test_what_cannot_be_is_refused_and_leaves_nothing(alice: User, published: list[Any]) -> None:
+    impossible: list[tuple[str, dict[str, Any]]] = [
         ("type", {"kind": "channel", "name": "x"}),
         ("type", {"kind": "", "name": "x"}),
         ("name", {"kind": "group", "name": ""}),
@@ -96,14 +95,11 @@ def test_who_comes_second_gets_the_chat_of_who_came_first(
         ("description", {"kind": "group", "name": "x", "description": "x" * 1001}),
         ("description", {"kind": "group", "name": "x", "description": "\x00"}),
         ("user_ids", {"kind": "private"}),
-    ],
-)
-def test_what_cannot_be_is_refused_and_leaves_nothing(
-    alice: User, published: list[Any], field: str, wrong: dict[str, Any]
-) -> None:
-    with pytest.raises(Invalid) as caught:
-        create_chat(alice, **wrong)
-    assert list(caught.value.errors) == [field]
+    ]
+    for field, wrong in impossible:
+        with pytest.raises(Invalid) as caught:
+            create_chat(alice, **wrong)
+        assert list(caught.value.errors) == [field], wrong
     assert not Chat.objects.exists() and not published
 
 

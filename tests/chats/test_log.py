@@ -95,7 +95,7 @@ def test_deleted_content_is_not_told_again(scene: Scene) -> None:
     delete_message(scene.alice, message=scene.message)
     again = events_after(scene.group.id, 0)
     assert [(event.seq, event.kind) for event in again] == log(scene.group)
-    about = [event.message for event in again if hasattr(event, "message")]  # type: ignore[attr-defined]
+    about = [event.message for event in again if hasattr(event, "message")]
     assert len(about) == 5
     assert {(facts.content, facts.payload) for facts in about} == {(None, None)}
     assert b"tea?" not in encode(again) and b"coffee?" not in encode(again)

@@ -33,7 +33,7 @@ def scope(
         "method": method,
         "scheme": "http",
         "path": path,
-        "raw_path": path.encode("utf-8", "surrogateescape"),
+        "raw_path": path.encode("utf-8", "surrogatepass"),
         "root_path": "",
         "query_string": query,
         "headers": [(name.lower().encode(), v.encode("latin-1")) for name, v in named.items()],

@@ -1,0 +1,247 @@
+"""Whatever is sent, it is answered as a mistake of the sender's, and never is one of ours."""
+
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from chats.models import Chat
+from messaging.services import send_message
+from messenger.realtime.threads import in_db
+from tests.people import PASSWORD, bearer, post, token
+from tests.project.asgi import JSON, Answer, ask, signed_in
+
+DOORS = ["/register", "/login"] + [f"/api/v1/auth/{x}" for x in ("register", "login", "refresh")]
+HISTORY = "/api/v1/messages"
+
+# None of these is a JSON object.
+NO_OBJECTS: dict[str, bytes] = {
+    "nothing": b"",
+    "space": b" \n",
+    "a word": b"not json",
+    "null": b"null",
+    "true": b"true",
+    "a number": b"1",
+    "a text": b'"{}"',
+    "a list": b"[]",
+    "a list of objects": b'[{"email": "a@example.org"}]',
+    "an open object": b'{"email": "a@example.org"',
+    "a trailing comma": b'{"email": "a@example.org",}',
+    "garbage behind it": b"{} x",
+    "two objects": b"{}{}",
+    "lines of objects": b"{}\n{}",
+    "a BOM": b"\xef\xbb\xbf{}",
+    "UTF-16": "{}".encode("utf-16"),
+    "single quotes": b"{'email': 'x'}",
+    "a comment": b"{/* */}",
+    "NaN": b'{"email": NaN}',
+    "Infinity": b'{"email": -Infinity}',
+    "hexadecimal": b'{"email": 0x1}',
+    "octal": b'{"email": 007}',
+    "half a surrogate pair": b'{"email": "\\ud800"}',
+    "the other half": b'{"email": "\\udc00x"}',
+    "half a pair for a key": b'{"\\ud800": 1}',
+    "a surrogate in bytes": b'{"email": "\xed\xa0\x80"}',
+    "an overlong NUL": b'{"email": "\xc0\x80"}',
+    "bytes that are no UTF-8": b'{"email": "\xff\xfe"}',
+    "a raw NUL": b'{"email": "\x00"}',
+    "NULs": b"\x00" * 1000,
+    "1,100 lists": b"[" * 1100,
+    "60,000 lists": b"[" * 60_000,
+    "10,000 objects": b'{"a":' * 10_000,
+    "a deep value": b'{"email": ' + b"[" * 2000 + b"]" * 2000 + b"}",
+    "XML": b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>',
+    "a pickle": b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94.",
+    "a form": b"email=a%40example.org&password=x",
+}
+
+# Objects that say nothing sensible in any field.
+VALUES: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "a list": [],
+    "a deep list": [[[[["x"]]]]],
+    "an object": {},
+    "an operator": {"$gt": ""},
+    "an empty text": "",
+    "spaces": "   ",
+    "a NUL": "a\x00b@example.org",
+    "a long text": "x" * 50_000,
+    "many signs of one letter": "e" + "\u0301" * 5000,
+}
+
+NO_IDS = ["abc", "-1", "+1", "1.0", "1e3", "1_000", " 1", "0x1", "١", "²", "true", "null",
+          "None", "NaN", "[]", "{}", "{1}", "1,2", "1 OR 1=1", "1;--", "../1", "%", "*", "1\n",
+          "x" * 60_000, "9" * 5000, "12345678-1234-1234-1234-12345678901",
+          "ffffffff" * 4 + "0"]  # fmt: skip
+NOBODYS_IDS = ["0", "2147483648", "9223372036854775807", "9223372036854775808", "1" + "0" * 30,
+               "000", "00000000-0000-0000-0000-000000000000", "f" * 32, str(uuid4())]  # fmt: skip
+
+KINDS = ["", "text/plain", "text/json", "application/xml", "application/x-www-form-urlencoded",
+         "multipart/form-data", "multipart/form-data; boundary=x", "application/octet-stream",
+         "application/json/x", "x", "application/x-msgpack"]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def unlimited(settings: Any) -> None:
+    """Here it is the contents that are hostile, and not their number."""
+    settings.RATE_LIMITS = False
+
+
+def refused(response: Any, *statuses: int) -> None:
+    """One of these statuses, and the shape of an error."""
+    assert response.status_code in statuses, response.content
+    body = response.json()
+    assert {"code", "detail"} <= set(body) <= {"code", "detail", "errors", "retry_after"}
+    assert isinstance(body["detail"], str) and "Traceback" not in body["detail"]
+
+
+@pytest.mark.parametrize("path", DOORS)
+def test_what_is_no_object_is_400(api: Client, path: str) -> None:
+    for body in NO_OBJECTS.values():
+        refused(api.generic("POST", path, body, content_type="application/json"), 400)
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("path", DOORS)
+def test_what_makes_no_sense_in_a_field_is_a_mistake(api: Client, alice: User, path: str) -> None:
+    sound = {"email": alice.email, "name": "A", "password": "wrong-horse-7", "refresh_token": "x"}
+    for field in (*sound, "username"):
+        for value in VALUES.values():
+            refused(post(api, path, {**sound, field: value}), 400, 401)
+    assert User.objects.count() == 1
+
+
+def test_another_kind_of_content_is_415(api: Client) -> None:
+    body = b'{"email": "anna@example.org", "name": "x", "password": "correct-horse-7"}'
+    for path in DOORS:
+        for kind in KINDS:
+            refused(api.generic("POST", path, body, content_type=kind), 415)
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json; charset=x"]
+)
+def test_json_is_utf8_whatever_else_is_said_of_it(api: Client, kind: str) -> None:
+    body = orjson.dumps({"email": "anna@example.org", "name": "Анна", "password": PASSWORD})
+    response = api.generic("POST", "/register", body, content_type=kind)
+    assert (response.status_code, response.json()["name"]) == (201, "Анна")
+
+
+@pytest.mark.parametrize("name", ["chat_id", "before_id"])
+def test_an_id_is_plain_digits_or_a_uuid_and_nobodys_is_not_found(
+    api: Client, alice: User, group: Chat, name: str
+) -> None:
+    send_message(alice, chat=group.id, content="x")
+    headers = bearer(alice)
+    for ids, status in ((NO_IDS, 400), (NOBODYS_IDS, 404)):
+        for id in ids:
+            refused(api.get(HISTORY, {"chat_id": group.id, name: id}, headers=headers), status)
+
+
+def test_an_id_may_come_in_each_of_its_forms(api: Client, alice: User, group: Chat) -> None:
+    headers = bearer(alice)
+    for id in (group.id, f"00{group.id}", group.uuid, group.uuid.hex, str(group.uuid).upper()):
+        assert api.get(HISTORY, {"chat_id": id}, headers=headers).status_code == 200, id
+
+
+STRANGE_QUERIES = [
+    "chat_id", "chat_id=", "chat_id=1&chat_id=", "chat_id[]=1", "chat_id=1%00", "limit=5",
+    "&&&&", "=", "%", "%zz", "chat_id=%ff", "chat_id=%ED%A0%80", "a=" + "x" * 60_000,
+    "format=xml", "format=api", "chat_id=0&limit=0", "chat_id=0&limit=101", "chat_id=0&limit=-5",
+    "chat_id=0&limit=" + "9" * 400,
+]  # fmt: skip
+
+
+def test_a_strange_query_is_answered(api: Client, alice: User) -> None:
+    headers = bearer(alice)
+    for query in STRANGE_QUERIES:
+        refused(api.get(f"{HISTORY}?{query}", headers=headers), 400, 404)
+
+
+def test_more_parameters_than_anybody_needs_are_400(api: Client, alice: User) -> None:
+    query, headers = "&".join(f"a{n}=1" for n in range(1500)), bearer(alice)
+    for path in ("/users_list", "/api/v1/auth/me", HISTORY):
+        refused(api.get(f"{path}?{query}", headers=headers), 400)
+    for path in DOORS:
+        refused(post(api, f"{path}?{query}", {}), 400)
+
+
+STRANGE_HEADERS: list[dict[str, str]] = [
+    {"authorization": "Bearer \xff\xfe"},
+    {"authorization": "\x00"},
+    {"authorization": "Bearer " + "x" * 60_000},
+    {"accept": "text/html"},
+    {"accept": "application/xml;q=1"},
+    {"accept": ";;;,,,/"},
+    {"accept": "*/*;q=x"},
+    {"accept": "a/b," * 5000},
+    {"accept-language": "\xff" * 1000},
+    {"accept-encoding": "gzip;q=\xff"},
+    {"cookie": "sessionid=" + "x" * 5000},
+    {"cookie": "sessionid=\xff; csrftoken=\x01; =; ;;; a"},
+    {"range": "bytes=0-1,2-3,-"},
+    {"if-modified-since": "x"},
+    {"if-none-match": '"\xff"'},
+    {"x-forwarded-for": "\xff," * 5000},
+    {"x-forwarded-proto": "https"},
+    {"x-forwarded-host": "evil.example"},
+    {"x-http-method-override": "DELETE"},
+    {"daphne-root-path": "/x"},
+    {"content-type": "\xff"},
+    {"content-encoding": "gzip"},
+    {"transfer-encoding": "chunked"},
+    {"expect": "100-continue"},
+    {"upgrade": "websocket"},
+    {f"x-{n}": "x" for n in range(1000)},
+]
+
+
+@pytest.mark.parametrize("headers", STRANGE_HEADERS, ids=lambda headers: next(iter(headers)))
+async def test_strange_headers_change_nothing_or_are_a_mistake(
+    alice: User, headers: dict[str, str]
+) -> None:
+    own = signed_in(await in_db(token, alice))
+    for path in ("/users_list", "/", "/static/home.css", "/admin/login/", "/nowhere"):
+        answer = await ask("GET", path, headers={**own, **headers})
+        assert 200 <= answer.status < 500, (path, answer.body)
+    posted = await ask("POST", "/register", body=b"[]", headers={**JSON, **headers})
+    shaped(posted, 400, 415)
+
+
+STRANGE_PATHS = [
+    "", "//", "/register//", "//register", "/Register", "/register\n", "/register\r", "/register ",
+    "/register\\", "/register;x", "/./register", "/x/../register", "/%72egister", "/register.json",
+    "/\ud800", "/\u202e", "/" + "x" * 60_000, "/" + "a/" * 5000, "/api/v1/", "/api/v2/auth/me",
+    "/api/v1/auth/me\n", "/users_list\n", "/login%0a", "/.git/config", "/connect", "/static/",
+    "/static/%2e%2e%2fmanage.py", "/static/\\..\\manage.py", "/admin\\", "/healthz\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_strange_path_is_nowhere(method: str) -> None:
+    for path in STRANGE_PATHS:
+        shaped(await ask(method, path, body=b"{}", headers=JSON), 404)
+
+
+def shaped(answer: Answer, *statuses: int) -> None:
+    assert answer.status in statuses, answer.body
+    assert {"code", "detail"} <= set(answer.json()) <= {"code", "detail", "errors"}
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "{{7*7}}", "=HYPERLINK(1)", "é" * 99]
+)
+def test_what_is_said_back_is_said_as_text(api: Client, alice: User, text: str) -> None:
+    for response in (
+        api.get(f"/{text}"),
+        api.get(HISTORY, {"chat_id": text}, headers=bearer(alice)),
+        api.generic("POST", "/login", orjson.dumps({text: text}), content_type="application/json"),
+    ):
+        refused(response, 400, 404)
+        assert response["Content-Type"] == "application/json"
+        assert response["X-Content-Type-Options"] == "nosniff"
