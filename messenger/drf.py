@@ -21,6 +21,7 @@ from rest_framework.throttling import BaseThrottle
 from accounts import selectors as accounts
 from accounts import tokens
 from messenger import errors
+from messenger.addresses import client_address
 from messenger.errors import MessengerError
 from messenger.realtime import limits
 
@@ -47,13 +48,9 @@ class TokenAuthentication(BaseAuthentication):
 
 
 def address_of(request: HttpRequest | Request) -> str:
-    """The client's address, as far as PROXIES lets X-Forwarded-For be believed."""
-    if settings.PROXIES:
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        hops = [hop.strip() for hop in forwarded if hop.strip()]
-        if len(hops) >= settings.PROXIES:
-            return hops[-settings.PROXIES]
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """The address of the client of a request."""
+    meta = request.META
+    return client_address(meta.get("REMOTE_ADDR") or "", meta.get("HTTP_X_FORWARDED_FOR", ""))
 
 
 class Throttle(BaseThrottle):

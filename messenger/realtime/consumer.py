@@ -33,7 +33,7 @@ from messenger.realtime import limits
 from messenger.realtime.handshake import (
     Opening,
     Session,
-    client_address,
+    address_in,
     origin_allowed,
     read_token,
     subprotocol_for,
@@ -97,7 +97,7 @@ class SocketConsumer(AsyncConsumer):
             if self.hub.draining:
                 return await self.refuse(1012, "server restart")
             if settings.RATE_LIMITS:
-                await in_db(limits.check, limits.CONNECTS, client_address(scope))
+                await in_db(limits.check, limits.CONNECTS, address_in(scope))
             claims = read_token(scope)
             opening = await self.hub.openings.carry_out(claims)
             if isinstance(opening, MessengerError):

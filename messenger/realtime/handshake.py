@@ -13,6 +13,7 @@ from accounts import selectors as accounts
 from accounts import tokens
 from accounts.models import User
 from chats.models import Membership
+from messenger.addresses import client_address
 from messenger.errors import MessengerError, Unauthenticated
 
 Scope = dict[str, Any]
@@ -92,14 +93,10 @@ def read_token(scope: Scope) -> tokens.Claims:
     return claims
 
 
-def client_address(scope: Scope) -> str:
-    """The address that limits go by; X-Forwarded-For counts only as far as PROXIES says."""
-    if settings.PROXIES:
-        hops = [hop.strip() for hop in header(scope, b"x-forwarded-for").split(",") if hop.strip()]
-        if len(hops) >= settings.PROXIES:
-            return hops[-settings.PROXIES]
+def address_in(scope: Scope) -> str:
+    """The address of the client of a handshake."""
     client = scope.get("client")
-    return client[0] if client else ""
+    return client_address(client[0] if client else "", header(scope, b"x-forwarded-for"))
 
 
 def open_sessions(claims: Sequence[tokens.Claims]) -> list[Opening | MessengerError]:

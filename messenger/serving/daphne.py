@@ -13,6 +13,8 @@ from typing import Any
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server as DaphneServer
 from daphne.server import twisted_loop
+from daphne.ws_protocol import WebSocketFactory
+from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocketProtocol
 from twisted.internet import reactor as twisted_reactor
 
 from messenger.realtime import doorbell
@@ -22,6 +24,32 @@ logger = logging.getLogger(__name__)
 reactor: Any = twisted_reactor
 # Seconds that a client has to answer our close frame.
 CLOSE_PATIENCE = 5.0
+# Bytes that a client may have sent and the application not yet taken.
+MOST_UNREAD = 256 * 1024
+
+
+class WebSocketProtocol(DaphneWebSocketProtocol):
+    """
+    daphne's protocol, which stops reading while the application is behind: stock daphne takes all
+    that a client sends into an unbounded queue.
+    """
+
+    unread = 0
+    paused = False
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.unread += len(payload)
+        if self.unread > MOST_UNREAD and not self.paused:
+            self.paused = True
+            self.transport.pauseProducing()
+        super().onMessage(payload, isBinary)
+
+    def taken(self, size: int) -> None:
+        """The application has taken a frame of `size` characters, which is at most its bytes."""
+        self.unread = max(0, self.unread - size) if self.application_queue.qsize() else 0
+        if self.paused and not self.unread:
+            self.paused = False
+            self.transport.resumeProducing()
 
 
 class Transport:
@@ -31,6 +59,9 @@ class Transport:
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
+
+    def taken(self, message: dict[str, Any]) -> None:
+        self._protocol.taken(len(message.get("text") or message.get("bytes") or ""))
 
     def write(self, bundle: Bundle) -> None:
         protocol = self._protocol
@@ -74,6 +105,7 @@ class Server(DaphneServer):
         return super().create_application(protocol, scope)
 
     def run(self) -> None:
+        WebSocketFactory.protocol = WebSocketProtocol
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: reactor.callFromThread(self.finish))
         super().run()
@@ -108,10 +140,29 @@ class Server(DaphneServer):
         reactor.stop()
 
 
+def reading_on(application: Any) -> Any:
+    """The application, telling the server of each frame that it takes."""
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        transport = scope.get("extensions", {}).get("messenger.transport")
+        if transport is None:
+            return await application(scope, receive, send)
+
+        async def taking() -> dict[str, Any]:
+            message: dict[str, Any] = await receive()
+            if message["type"] == "websocket.receive":
+                transport.taken(message)
+            return message
+
+        await application(scope, taking, send)
+
+    return app
+
+
 def serve(application: Any, host: str, port: int, *, max_frame: int) -> None:
     """Run until SIGTERM or SIGINT."""
     Server(
-        application,
+        reading_on(application),
         endpoints=build_endpoint_description_strings(host=host, port=port),
         signal_handlers=False,
         http_timeout=120,

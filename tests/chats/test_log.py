@@ -157,7 +157,7 @@ def test_a_reader_of_the_log_meets_no_gap_while_eight_write(
     alice: User, bob: User, group: Chat, published: list[Any]
 ) -> None:
     seen: list[int] = []
-    writers, each = 8, 12
+    writers, each = 8, 8
 
     def write(n: int) -> None:
         for m in range(each):

@@ -16,7 +16,7 @@ from accounts.models import User
 from chats.models import Chat
 from messaging.models import Message
 from messenger.realtime.threads import in_db
-from tests.live.servers import closed, get, serving
+from tests.live.servers import ask, closed, get, serving
 from tests.people import token
 
 each_server = pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
@@ -125,3 +125,35 @@ def _memory(pid: int) -> int:
         if line.startswith("VmRSS"):
             return int(line.split()[1])
     raise AssertionError("no VmRSS")
+
+
+@each_server
+async def test_a_flood_is_not_taken_in_faster_than_it_is_handled(
+    kind: str, alice: User, bob: User, group: Chat, tmp_path: Path
+) -> None:
+    with serving(tmp_path, kind, RATE_LIMITS="off", DB_WRITERS="1") as server:
+        tokens = [await in_db(token, user) for user in (alice, bob)]
+        async with server.connect(tokens[0], compression=None) as a, server.connect(tokens[1]) as b:
+            await get(a, action="unread_messages")
+            await get(b, action="unread_messages")
+            before = _memory(server.process.pid)
+            # Each waits for the one before it to be looked up: 40 MB that come faster than that.
+            nobody = ["00000000-0000-0000-0000-000000000000"]
+            create = {"action": "create_chat", "type": "group", "name": "x", "user_ids": nobody}
+            flood = asyncio.create_task(
+                _send_all(a, json.dumps({**create, "x": "x" * 40_000}), 1_000)
+            )
+            await ask(
+                b, {"action": "send_message", "chat_id": group.id, "text": "x"},
+                action="message_sent",
+            )  # fmt: skip
+            for _ in range(1_000):
+                while (await get(a))["action"] != "error":
+                    pass
+            await flood
+            assert _memory(server.process.pid) - before < 16_000
+
+
+async def _send_all(client: ClientConnection, frame: str, count: int) -> None:
+    for _ in range(count):
+        await client.send(frame)

@@ -19,6 +19,7 @@ from messaging.reading import Read, ReadMessage, read_messages
 from messaging.services import SendMessage, Sent, send_messages
 from messenger.batches import carry_out
 from messenger.errors import Banned, Forbidden, Internal, Invalid, NotFound, Unavailable
+from messenger.ids import Ref
 from tests.chats.helpers import log, told
 from tests.people import make_user
 
@@ -134,12 +135,13 @@ def test_a_batch_of_fifty_asks_the_database_no_more_than_one_of_five(
     alice: User, bob: User, group: Chat
 ) -> None:
     people = [alice, bob]
+    chats: list[Ref] = [group.id, group.uuid]
     counts = []
     for size in (5, 50):
         commands = [
             SendMessage(
                 author_id=people[n % 2].id,
-                chat=group.uuid if n % 3 else group.id,
+                chat=chats[n % 3 % 2],
                 content="x",
                 key=f"{size} {n}",
                 reply_to=Message.objects.values_list("id", flat=True).first(),

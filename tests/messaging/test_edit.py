@@ -181,7 +181,7 @@ def test_who_leaves_on_the_way_deletes_nothing(
 
 
 def test_an_edit_and_a_deletion_at_once_leave_no_text(bob: User, group: Chat) -> None:
-    for _ in range(10):
+    for _ in range(6):
         sent = send_message(bob, chat=group.id, content="x").message
         at_once(
             partial(edit_message, bob, message=sent.id, content="y"),
@@ -231,7 +231,7 @@ def test_one_reaction_from_24_sides_at_once_is_one(
 def test_reactions_put_on_and_taken_off_at_once_end_as_the_log_says(
     alice: User, group: Chat, message: MessageFacts
 ) -> None:
-    for _ in range(10):
+    for _ in range(6):
         at_once(
             partial(add_reaction, alice, message=message.id, emoji="❤️"),
             partial(remove_reaction, alice, message=message.id, emoji="❤️"),

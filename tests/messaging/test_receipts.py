@@ -88,7 +88,7 @@ def test_the_last_reader_completes_the_receipt(
 def test_of_the_last_two_at_the_same_moment_one_completes(
     alice: User, bob: User, charlie: User, three: Chat, published: list[Any]
 ) -> None:
-    for _ in range(20):
+    for _ in range(15):
         sent = send_message(alice, chat=three.id, content="x").message
         published.clear()
         one, other = at_once(

@@ -126,7 +126,7 @@ def test_whatever_people_do_what_waits_for_them_is_what_they_have_not_read(
     seed: int, alice: User, bob: User, charlie: User
 ) -> None:
     world = World(seed, [alice, bob, charlie])
-    for _ in range(160):
+    for _ in range(155):
         world.step()
         world.compare()
 
