@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from accounts import selectors as accounts
 from accounts import tokens
@@ -50,7 +51,8 @@ def header(scope: Scope, name: bytes) -> str:
 def origin_allowed(scope: Scope) -> bool:
     """
     Native clients send no Origin and are let in: a token authenticates them, never a cookie.
-    A page must be ours (same host) or of a listed origin, to the letter: scheme, host and port.
+    A page must be ours (the host and port that it asks for, one of ALLOWED_HOSTS) or of a listed
+    origin, to the letter: scheme, host and port.
     """
     origin = header(scope, b"origin")
     if not origin:
@@ -59,9 +61,15 @@ def origin_allowed(scope: Scope) -> bool:
         return True
     try:
         parts = urlsplit(origin)
-        return parts.scheme in ("http", "https") and parts.netloc == header(scope, b"host")
     except ValueError:
         return False
+    # A name that somebody points at our address makes Origin and Host agree: it must be ours, too.
+    domain, _ = split_domain_port(parts.netloc)
+    return (
+        parts.scheme in ("http", "https")
+        and parts.netloc == header(scope, b"host")
+        and validate_host(domain, settings.ALLOWED_HOSTS)
+    )
 
 
 def token_in(scope: Scope) -> str:

@@ -63,6 +63,7 @@ async def test_the_path_works_with_a_slash_at_its_end(alice: User) -> None:
     [
         (None, True),
         ("http://testserver", True),
+        ("http://testserver:8000", False),
         ("https://app.example", True),
         ("https://app.example:444", False),
         ("http://app.example", False),
@@ -161,3 +162,15 @@ async def test_connecting_too_often_from_one_address_is_refused(
     monkeypatch.setattr(limits, "CONNECTS", few)
     async with miniapp(alice), miniapp(alice), connected(alice) as third:
         assert await third.closed() == 4429
+
+
+async def test_a_name_that_somebody_points_at_us_is_not_ours(alice: User) -> None:
+    access = await in_db(token, alice)
+    headers = [
+        (b"host", b"rebound.example:8000"),
+        (b"origin", b"http://rebound.example:8000"),
+        (b"authorization", f"Bearer {access}".encode()),
+    ]
+    communicator = WebsocketCommunicator(application, "/connect", headers=headers)
+    accepted, _ = await communicator.connect()
+    assert not accepted

@@ -12,6 +12,7 @@ from messaging.models import Message
 from messaging.reading import ReadMessage, read_messages
 from messaging.services import SendMessage, add_reaction, send_messages
 from messenger.errors import MessengerError
+from messenger.locks import one_at_a_time
 
 PASSWORD = "demo-messenger-1"
 PEOPLE = {
@@ -66,8 +67,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with one_at_a_time("seed_demo"):
+            self.seed(make_admin=options["admin"])
+
+    def seed(self, *, make_admin: bool) -> None:
         people = {username: self.person(username, name) for username, name in PEOPLE.items()}
-        if options["admin"]:
+        if make_admin:
             User.objects.filter(id=people["anna"].id).update(is_staff=True, is_superuser=True)
         for name, (members, lines) in GROUPS.items():
             self.group(name, [people[member] for member in members], people, lines)
