@@ -178,11 +178,12 @@ def test_batches_of_any_mixture_and_order_have_their_outcomes_in_place(
     alice: User, bob: User, charlie: User, group: Chat
 ) -> None:
     chance = random.Random(7)
+    chats: list[Ref] = [group.id, group.uuid, -1]
     for _ in range(10):
         commands = [
             SendMessage(
                 author_id=chance.choice([alice, bob, charlie]).id,
-                chat=chance.choice([group.id, group.uuid, -1]),
+                chat=chance.choice(chats),
                 content=chance.choice(["x", f"{n}", ""]),
                 key=chance.choice([None, "k", "l"]),
             )

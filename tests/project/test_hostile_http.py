@@ -140,12 +140,14 @@ def test_an_id_is_plain_digits_or_a_uuid_and_nobodys_is_not_found(
     headers = bearer(alice)
     for ids, status in ((NO_IDS, 400), (NOBODYS_IDS, 404)):
         for id in ids:
-            refused(api.get(HISTORY, {"chat_id": group.id, name: id}, headers=headers), status)
+            query = {"chat_id": str(group.id), name: id}
+            refused(api.get(HISTORY, query, headers=headers), status)
 
 
 def test_an_id_may_come_in_each_of_its_forms(api: Client, alice: User, group: Chat) -> None:
     headers = bearer(alice)
-    for id in (group.id, f"00{group.id}", group.uuid, group.uuid.hex, str(group.uuid).upper()):
+    uuid = str(group.uuid)
+    for id in (str(group.id), f"00{group.id}", uuid, uuid.upper(), group.uuid.hex):
         assert api.get(HISTORY, {"chat_id": id}, headers=headers).status_code == 200, id
 
 
