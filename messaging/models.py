@@ -36,6 +36,8 @@ class Message(models.Model):
     fingerprint = models.BinaryField(max_length=16, null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     edited_at = models.DateTimeField(null=True, editable=False)
+    # When somebody other than the author read it first, so that a page need not ask for receipts.
+    first_read_at = models.DateTimeField(null=True, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:

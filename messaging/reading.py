@@ -78,6 +78,7 @@ def _read_together(commands: Sequence[ReadMessage]) -> list[Read | MessengerErro
 
         outcomes: list[Read | MessengerError] = []
         new: list[Receipt] = []
+        first_read: list[int] = []
         positions: dict[int, tuple[Membership, list[int]]] = {}
         for command in commands:
             message = messages.get(command.message)
@@ -95,6 +96,9 @@ def _read_together(commands: Sequence[ReadMessage]) -> list[Read | MessengerErro
                     Receipt(message_id=message.id, user_id=member.user_id, read_at=changes.now)
                 )
                 positions.setdefault(member.id, (member, []))[1].append(message.position)
+                if message.first_read_at is None:
+                    message.first_read_at = changes.now
+                    first_read.append(message.id)
                 _record(changes, message, member, command, readers, waiting)
             outcomes.append(
                 Read(
@@ -108,6 +112,7 @@ def _read_together(commands: Sequence[ReadMessage]) -> list[Read | MessengerErro
                 )
             )
         Receipt.objects.bulk_create(new)
+        Message.objects.filter(id__in=first_read).update(first_read_at=changes.now)
         _advance(list(positions.values()))
         return outcomes
 
@@ -150,7 +155,7 @@ def _record(
         message_id=message.id,
         origin=command.origin,
         log_facts=kept,
-        message=selectors.facts_of(message, is_read=True),
+        message=selectors.facts_of(message),
         read_by=[uuid for _, uuid, _ in readers],
         first_read_at=readers[0][2],
         **kept,

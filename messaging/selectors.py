@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import F, QuerySet, Subquery
 
 from accounts.models import User
 from chats.models import Chat, LogEntry, Membership
@@ -38,7 +38,7 @@ FACTS = (
     "created_at",
     "edited_at",
     "deleted_at",
-    "is_read",
+    "first_read_at",
 )
 
 
@@ -57,12 +57,7 @@ def message_for(user: User, ref: Ref) -> Message:
 
 def message_facts(messages: QuerySet[Message]) -> list[MessageFacts]:
     """The facts of these messages in their order. One query."""
-    return [_facts(row) for row in _with_facts(messages)]
-
-
-def _with_facts(messages: QuerySet[Message]) -> QuerySet[Message, Any]:
-    read = Exists(Receipt.objects.filter(message_id=OuterRef("id")))
-    return messages.annotate(is_read=read).values_list(*FACTS)
+    return [_facts(row) for row in messages.values_list(*FACTS)]
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ def history(chat_id: int, *, limit: int = 50, before: Ref | None = None) -> Page
     if before is None:
         rows = _page(limit, None).rows(chat_id)
     else:
-        rows = _page(limit, type(before)).rows(chat_id, before)
+        rows = _page(limit, type(before)).rows(chat_id, before)  # type: ignore[arg-type]
         if not rows and not Message.objects.filter(chat_id=chat_id, **lookup(before)).exists():
             raise NotFound
     messages = [_facts(row) for row in rows]
@@ -98,7 +93,7 @@ def _page(limit: int, ref: type | None) -> Prepared:
             mark = Message.objects.filter(chat_id=chat_id, **lookup(before))
             end = Subquery(mark.values("position"))
         page = Message.objects.filter(chat_id=chat_id, position__lt=end, position__gte=end - limit)
-        return _with_facts(page.order_by("-position"))
+        return page.order_by("-position").values_list(*FACTS)
 
     return Prepared(build, int) if ref is None else Prepared(build, int, ref)
 
@@ -261,7 +256,7 @@ def waiting_for(messages: Iterable[Message], receipts: Receipts) -> dict[int, in
     return waiting
 
 
-def facts_of(message: Message, *, is_read: bool) -> MessageFacts:
+def facts_of(message: Message) -> MessageFacts:
     """The facts of a message that was loaded with its chat and its author."""
     chat_uuid, author_uuid = message.chat.uuid, message.author.uuid if message.author else None
     return _facts(
@@ -280,7 +275,7 @@ def facts_of(message: Message, *, is_read: bool) -> MessageFacts:
             message.created_at,
             message.edited_at,
             message.deleted_at,
-            is_read,
+            message.first_read_at,
         )
     )
 
@@ -289,7 +284,7 @@ def _facts(row: tuple[Any, ...]) -> MessageFacts:
     (id, uuid, chat_id, chat_uuid, author_id, author_uuid, position, type, content, payload) = row[
         :10
     ]
-    reply_to_id, created_at, edited_at, deleted_at, is_read = row[10:]
+    reply_to_id, created_at, edited_at, deleted_at, first_read_at = row[10:]
     return MessageFacts(
         id=id,
         uuid=str(uuid),
@@ -305,7 +300,7 @@ def _facts(row: tuple[Any, ...]) -> MessageFacts:
         created_at=iso(created_at),
         edited_at=iso(edited_at) if edited_at else None,
         deleted_at=iso(deleted_at) if deleted_at else None,
-        is_read=is_read,
+        is_read=first_read_at is not None,
     )
 
 

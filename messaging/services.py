@@ -5,11 +5,12 @@ Sending and reading come in batches, because one transaction for many costs litt
 for each; a single one is a batch of one. Sending is here; reading is in `messaging.reading`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from accounts.models import User
@@ -118,6 +119,7 @@ def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerErro
         rows: list[Message] = []
         senders: list[tuple[SendMessage, str]] = []
         new_keys: dict[tuple[int, str], int] = {}
+        caught_up: dict[int, Member] = {}
 
         for command in commands:
             chat_id = chat_ids.get(command.chat, -1)
@@ -132,7 +134,7 @@ def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerErro
             if chat is None or member is None:
                 outcomes.append(NotFound())
                 continue
-            if not member[1]:
+            if not member.may_act:
                 outcomes.append(Banned())
                 continue
             if command.reply_to is not None and reply_to_id is None:
@@ -146,12 +148,16 @@ def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerErro
                     continue
                 new_keys[name] = len(rows)
             outcomes.append(len(rows))
-            senders.append((command, member[0]))
+            senders.append((command, member.uuid))
+            position = chat.next_position()
+            if member.read_position == position - 1:
+                member.read_position = position
+                caught_up[member.id] = member
             rows.append(
                 Message(
                     chat_id=chat.id,
                     author_id=command.author_id,
-                    position=chat.next_position(),
+                    position=position,
                     type=command.type,
                     content=command.content,
                     payload=command.payload,
@@ -163,6 +169,8 @@ def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerErro
             )
 
         Message.objects.bulk_create(rows)
+        if caught_up:
+            _read_own(caught_up.values())
         sent = [
             _record(changes, row, command, author_uuid)
             for row, (command, author_uuid) in zip(rows, senders, strict=True)
@@ -258,14 +266,34 @@ def _known_keys(commands: Sequence[SendMessage]) -> dict[tuple[int, str], Messag
     return {(message.author_id or 0, message.idempotency_key or ""): message for message in found}
 
 
-def _members(
-    commands: Sequence[SendMessage], changes: Changes
-) -> dict[tuple[int, int], tuple[str, bool]]:
-    """(chat id, user id) → (the user's UUID, whether they may act)."""
+@dataclass
+class Member:
+    """An author in a chat, as far as sending needs to know."""
+
+    id: int
+    uuid: str
+    may_act: bool
+    read_position: int
+
+
+def _members(commands: Sequence[SendMessage], changes: Changes) -> dict[tuple[int, int], Member]:
+    """The authors by (chat id, user id)."""
     rows = Membership.objects.filter(
         chat_id__in=list(changes.chats), user_id__in={command.author_id for command in commands}
-    ).values_list("chat_id", "user_id", "user__uuid", "user__is_active")
-    return {(chat_id, user_id): (str(uuid), active) for chat_id, user_id, uuid, active in rows}
+    ).values_list("chat_id", "user_id", "id", "user__uuid", "user__is_active", "read_position")
+    return {
+        (chat_id, user_id): Member(id, str(uuid), active, read)
+        for chat_id, user_id, id, uuid, active, read in rows
+    }
+
+
+def _read_own(members: Iterable[Member]) -> None:
+    """Who had nothing unread has nothing unread after sending: their read position goes along."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE chats_membership SET read_position = %s WHERE id = %s",
+            [(member.read_position, member.id) for member in members],
+        )
 
 
 def _replies(commands: Sequence[SendMessage]) -> dict[tuple[int, Ref], int]:
