@@ -17,14 +17,16 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from chats.models import Chat, LogEntry
+from messenger.bulk import insert_many, set_by_id
 from messenger.events import ChatEvent, publish
 from messenger.times import iso
 
 Recorded = TypeVar("Recorded", bound=ChatEvent)
+LOG_COLUMNS = ("chat_id", "seq", "kind", "message_id", "actor_id", "facts", "created_at")
 
 
 @dataclass
@@ -36,6 +38,10 @@ class LockedChat:
     kind: str
     last_seq: int
     last_position: int
+
+    def next_seq(self) -> int:
+        self.last_seq += 1
+        return self.last_seq
 
     def next_position(self) -> int:
         self.last_position += 1
@@ -50,7 +56,7 @@ class Changes:
         self.now = now
         self.now_text = iso(now)
         self.events: list[ChatEvent] = []
-        self.entries: list[LogEntry] = []
+        self.entries: list[tuple[Any, ...]] = []
 
     def record(
         self,
@@ -62,47 +68,36 @@ class Changes:
         message_id: int | None = None,
         log_facts: dict[str, Any] | None = None,
         origin: str | None = None,
+        seq: int | None = None,
         **facts: Any,
     ) -> Recorded:
-        """Give the change the chat's next `seq`; `log_facts` is what the log must keep of it."""
-        chat.last_seq += 1
+        """
+        Give the change the chat's next `seq`, or the one that was taken for it before; `log_facts`
+        is what the log must keep of it.
+        """
+        seq = chat.next_seq() if seq is None else seq
         recorded = event(
             chat_id=chat.id,
             chat_uuid=str(chat.uuid),
-            seq=chat.last_seq,
+            seq=seq,
             actor_id=actor_id,
             created_at=self.now_text,
             origin=origin,
             **facts,
         )
         self.events.append(recorded)
-        self.entries.append(
-            LogEntry(
-                chat_id=chat.id,
-                seq=chat.last_seq,
-                kind=event.kind,
-                message_id=message_id,
-                actor_id=actor_id,
-                facts=log_facts,
-                created_at=self.now,
-            )
-        )
+        self.entries.append((chat.id, seq, event.kind, message_id, actor_id, log_facts, self.now))
         return recorded
 
     def write(self) -> None:
-        changed = {entry.chat_id for entry in self.entries}
-        counters = [
-            (chat.last_seq, chat.last_position, self.now, chat.id)
-            for chat in self.chats.values()
-            if chat.id in changed
-        ]
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "UPDATE chats_chat SET last_seq = %s, last_position = %s, last_activity_at = %s"
-                " WHERE id = %s",
-                counters,
-            )
-        LogEntry.objects.bulk_create(self.entries)
+        changed = {entry[0] for entry in self.entries}
+        chats = [chat for chat in self.chats.values() if chat.id in changed]
+        set_by_id(
+            "chats_chat",
+            ("last_seq", "last_position", "last_activity_at"),
+            [(chat.id, chat.last_seq, chat.last_position, self.now) for chat in chats],
+        )
+        insert_many(LogEntry, LOG_COLUMNS, self.entries)
         publish(*self.events)
 
 

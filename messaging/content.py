@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -78,10 +79,15 @@ def check_key(key: Any, field: str = "client_message_id") -> None:
         raise Invalid.field(field, f"1 to {MAX_KEY} characters")
 
 
-def fingerprint(*parts: Any) -> bytes:
-    """Equal for equal parts: 16 bytes that stand for what came with an idempotency key."""
+def key_digest(author_id: int, key: str) -> UUID:
+    """What stands for an author's idempotency key, in one column that one look-up finds."""
+    return UUID(bytes=hashlib.blake2b(f"{author_id}:{key}".encode(), digest_size=16).digest())
+
+
+def fingerprint(*parts: Any) -> str:
+    """Equal for equal parts: 32 hexadecimal digits for what came with an idempotency key."""
     body = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(body, digest_size=16).digest()
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def _children(value: Any) -> Iterable[Any]:

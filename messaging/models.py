@@ -24,16 +24,19 @@ class Message(models.Model):
         db_index=False,
     )
     position = models.BigIntegerField(editable=False)
+    # The `seq` of its sending in the chat's log.
+    seq = models.BigIntegerField(editable=False)
     type = models.CharField(max_length=20, default="text")
     content = models.TextField(null=True, blank=True)
     payload = models.JSONField(null=True, blank=True)
     reply_to = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
-    # What the client named this message, unique for its author for ever, and a digest of what came
-    # with the name: the same name with something else in it is a mistake of the client.
-    idempotency_key = models.CharField(max_length=255, null=True, editable=False)
-    fingerprint = models.BinaryField(max_length=16, null=True, editable=False)
+    # A digest of the author and of what the client named this message (its idempotency key), unique
+    # for ever; and one of what came with it: the same name with something else in it is a mistake.
+    # (Text, not bytes: Django inserts rows with a BinaryField one value at a time, not by columns.)
+    key_digest = models.UUIDField(null=True, unique=True, editable=False)
+    fingerprint = models.CharField(max_length=32, null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     edited_at = models.DateTimeField(null=True, editable=False)
     # When somebody other than the author read it first, so that a page need not ask for receipts.
@@ -43,11 +46,6 @@ class Message(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["chat", "position"], name="message_position"),
-            models.UniqueConstraint(
-                fields=["author", "idempotency_key"],
-                condition=Q(idempotency_key__isnull=False),
-                name="message_once",
-            ),
         ]
         indexes = [
             # Counting unread: my own messages and deleted ones past a position.

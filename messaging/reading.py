@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
@@ -14,6 +13,7 @@ from messaging import selectors
 from messaging.events import MessageRead
 from messaging.models import Message, ReadRange, Receipt
 from messenger.batches import carry_out
+from messenger.bulk import set_by_id
 from messenger.errors import MessengerError, NotFound
 from messenger.ids import Ref
 
@@ -177,14 +177,10 @@ def _advance(read: list[tuple[Membership, list[int]]]) -> None:
         [(first, last), *others] = runs
         joins = first == membership.read_position + 1 and not others
         if joins and membership.id not in having_ranges:
-            simple.append((last, membership.id))
+            simple.append((membership.id, last))
         else:
             _advance_over_gaps(membership, runs)
-    if simple:
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "UPDATE chats_membership SET read_position = %s WHERE id = %s", simple
-            )
+    set_by_id("chats_membership", ("read_position",), simple)
 
 
 def _advance_over_gaps(membership: Membership, runs: list[tuple[int, int]]) -> None:

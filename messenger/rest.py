@@ -18,7 +18,7 @@ def route(path: str, view: type[ViewSet], **actions: str) -> URLPattern:
     `path` with and without a slash at its end, and no redirect between them: a redirected POST
     loses its body. `actions` maps methods to the names of the viewset's functions.
     """
-    pattern = re_path(rf"^{path}/?$", view.as_view(dict(actions)))  # type: ignore[arg-type]
+    pattern = re_path(rf"^{path}/?$", view.as_view(dict(actions)))
     pattern.hashes_passwords = getattr(view, "hashes_passwords", False)  # type: ignore[attr-defined]
     return pattern
 

@@ -32,7 +32,9 @@ local cost, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local empty = tonumber(redis.call('GET', KEYS[1]) or now)
 if empty < now then empty = now end
 if empty + cost - now > burst then return math.ceil((empty + cost - now - burst) * 1000) end
-redis.call('SET', KEYS[1], tostring(empty + cost), 'PX', math.ceil((empty + cost - now) * 1000))
+-- tostring() would round to tenths of a millisecond, and might refuse the last of a fast burst.
+local kept = string.format('%.6f', empty + cost)
+redis.call('SET', KEYS[1], kept, 'PX', math.ceil((empty + cost - now) * 1000))
 return 0
 """
 # Seconds: how long Redis may take to answer, and how long it is left alone after it did not.

@@ -89,6 +89,18 @@ def test_what_one_did_on_a_socket_is_told_again_without_the_socket(
     assert events_after(group.id, 1) == [replace(published[-1], origin=None)]
 
 
+def test_a_second_reader_is_told_of_again_after_the_first(
+    scene: Scene, published: list[Any]
+) -> None:
+    add_member(scene.alice, chat=scene.group, user=scene.charlie)
+    message = send_message(scene.alice, chat=scene.group.id, content="x").message.id
+    first, second = (read_message(reader, message=message) for reader in (scene.charlie, scene.bob))
+    [again] = events_after(scene.group.id, published[-1].seq - 1)
+    assert again == published[-1]
+    assert again.first_read_at == first.read_at < second.read_at
+    assert again.read_by == [str(scene.charlie.uuid), str(scene.bob.uuid)]
+
+
 def test_deleted_content_is_not_told_again(scene: Scene) -> None:
     edit_message(scene.alice, message=scene.message, content="coffee?")
     read_message(scene.bob, message=scene.message)

@@ -124,8 +124,11 @@ def test_the_answer_says_whole_seconds_and_never_none(settings: Any) -> None:
 
 
 @pytest.fixture(params=["dead", "silent"])
-def away(request: pytest.FixtureRequest) -> Iterator[str]:
+def away(
+    request: pytest.FixtureRequest, patient: float, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """The URL of a Redis that refuses connections, or takes them and then says nothing."""
+    monkeypatch.setattr(limits, "PATIENCE", patient)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         if request.param == "dead":

@@ -1,0 +1,308 @@
+"""Sending messages: many in one transaction, each once, with its first answer for ever."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import Q
+
+from accounts.models import User
+from chats.changes import Changes, changes_to
+from chats.models import Chat, Membership
+from messaging import content as contents
+from messaging.events import (
+    MessageFacts,
+    MessageSent,
+)
+from messaging.models import Message
+from messenger.batches import carry_out
+from messenger.bulk import insert_many, set_by_id
+from messenger.errors import Banned, KeyReused, MessengerError, NotFound
+from messenger.ids import Ref, uuid7
+from messenger.times import iso
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendMessage:
+    """One message to store. `key` is the client's name for it (its idempotency key)."""
+
+    author_id: int
+    chat: Ref
+    content: str | None
+    type: str = "text"
+    payload: Any = None
+    reply_to: Ref | None = None
+    key: str | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The stored message as it was when it was stored; `replayed` if that was earlier."""
+
+    message: MessageFacts
+    seq: int
+    replayed: bool
+
+
+class NewMessage(NamedTuple):
+    """The columns of a message as it is inserted."""
+
+    uuid: UUID
+    chat_id: int
+    author_id: int
+    position: int
+    seq: int
+    type: str
+    content: str | None
+    payload: Any
+    reply_to_id: int | None
+    key_digest: UUID | None
+    fingerprint: str | None
+    created_at: datetime
+
+
+def send_message(
+    author: User,
+    *,
+    chat: Ref,
+    content: str | None,
+    type: str = "text",
+    payload: Any = None,
+    reply_to: Ref | None = None,
+    key: str | None = None,
+    origin: str | None = None,
+) -> Sent:
+    """
+    Store a message and tell the chat. With a `key` that this author used before, nothing is stored
+    and the first answer comes again; KeyReused if it came with something else. NotFound for a chat
+    that the author is not in, Invalid for content that can't be.
+    """
+    command = SendMessage(
+        author_id=author.id,
+        chat=chat,
+        content=content,
+        type=type,
+        payload=payload,
+        reply_to=reply_to,
+        key=key,
+        origin=origin,
+    )
+    [outcome] = send_messages([command])
+    if isinstance(outcome, MessengerError):
+        raise outcome
+    return outcome
+
+
+def send_messages(commands: Sequence[SendMessage]) -> list[Sent | MessengerError]:
+    """Store a batch in one transaction, in its order; for each command its message or its error."""
+    outcomes: dict[int, Sent | MessengerError] = {}
+    sound: list[int] = []
+    for index, command in enumerate(commands):
+        try:
+            contents.check(content=command.content, type=command.type, payload=command.payload)
+            if command.key is not None:
+                contents.check_key(command.key)
+            sound.append(index)
+        except MessengerError as error:
+            outcomes[index] = error
+    stored = carry_out([commands[index] for index in sound], _send_together)
+    outcomes.update(zip(sound, stored, strict=True))
+    return [outcomes[index] for index in range(len(commands))]
+
+
+def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerError]:
+    # 1. Hold the chats. What is read from here on nobody else changes before we commit.
+    # 2. Look up what came before under the same keys, who is a member, what is replied to.
+    # 3. Decide each command, in order.
+    # 4. Insert the messages, then give each its row in the log.
+    chat_ids = _chat_ids(commands)
+    with changes_to(*chat_ids.values()) as changes:
+        known = _known_keys(commands)
+        members = _members(commands, changes)
+        replies = _replies(commands)
+        outcomes: list[Sent | MessengerError | int] = []
+        rows: list[NewMessage] = []
+        senders: list[tuple[SendMessage, str]] = []
+        new_keys: dict[UUID, int] = {}
+        caught_up: dict[int, int] = {}
+
+        for command in commands:
+            chat_id = chat_ids.get(command.chat, -1)
+            chat = changes.chats.get(chat_id)
+            reply_to_id = replies.get((chat_id, command.reply_to)) if command.reply_to else None
+            print_ = _fingerprint(command, chat_id, reply_to_id) if command.key else None
+            digest = contents.key_digest(command.author_id, command.key) if command.key else None
+            if digest is not None and digest in known:
+                outcomes.append(_replay(known[digest], command, print_))
+                continue
+            member = members.get((chat.id, command.author_id)) if chat else None
+            if chat is None or member is None:
+                outcomes.append(NotFound())
+                continue
+            if not member.may_act:
+                outcomes.append(Banned())
+                continue
+            if command.reply_to is not None and reply_to_id is None:
+                outcomes.append(NotFound("The message that this replies to is not here."))
+                continue
+            if digest is not None:
+                if digest in new_keys:
+                    twin = rows[new_keys[digest]]
+                    outcomes.append(new_keys[digest] if twin.fingerprint == print_ else KeyReused())
+                    continue
+                new_keys[digest] = len(rows)
+            outcomes.append(len(rows))
+            senders.append((command, member.uuid))
+            position = chat.next_position()
+            if member.read_position == position - 1:
+                member.read_position = position
+                caught_up[member.id] = position
+            rows.append(
+                NewMessage(
+                    uuid=uuid7(),
+                    chat_id=chat.id,
+                    author_id=command.author_id,
+                    position=position,
+                    seq=chat.next_seq(),
+                    type=command.type,
+                    content=command.content,
+                    payload=command.payload,
+                    reply_to_id=reply_to_id,
+                    key_digest=digest,
+                    fingerprint=print_,
+                    created_at=changes.now,
+                )
+            )
+
+        ids = insert_many(Message, NewMessage._fields, rows)
+        # Who had nothing unread has nothing unread after sending.
+        set_by_id("chats_membership", ("read_position",), list(caught_up.items()))
+        sent = [
+            _record(changes, id, row, command, author_uuid)
+            for id, row, (command, author_uuid) in zip(ids, rows, senders, strict=True)
+        ]
+    first: set[int] = set()
+    answers: list[Sent | MessengerError] = []
+    for outcome in outcomes:
+        if not isinstance(outcome, int):
+            answers.append(outcome)
+            continue
+        event = sent[outcome]
+        answers.append(Sent(event.message, event.seq, replayed=outcome in first))
+        first.add(outcome)
+    return answers
+
+
+def _record(
+    changes: Changes, id: int, row: NewMessage, command: SendMessage, author_uuid: str
+) -> MessageSent:
+    chat = changes.chats[row.chat_id]
+    return changes.record(
+        MessageSent,
+        chat,
+        actor_id=command.author_id,
+        message_id=id,
+        origin=command.origin,
+        seq=row.seq,
+        message=_first_facts(id, row, command, str(chat.uuid), author_uuid),
+    )
+
+
+def _first_facts(
+    id: int, row: NewMessage | Message, command: SendMessage, chat_uuid: str, author_uuid: str
+) -> MessageFacts:
+    """A message as it was when it was stored, whatever has become of it since."""
+    return MessageFacts(
+        id=id,
+        uuid=str(row.uuid),
+        chat_id=row.chat_id,
+        chat_uuid=chat_uuid,
+        author_id=command.author_id,
+        author_uuid=author_uuid,
+        position=row.position,
+        type=command.type,
+        content=command.content,
+        payload=command.payload,
+        reply_to_id=row.reply_to_id,
+        created_at=iso(row.created_at),
+    )
+
+
+def _fingerprint(command: SendMessage, chat_id: int, reply_to_id: int | None) -> bytes:
+    # Of what the ids stand for: a client may name the same message by its integer or its UUID.
+    return contents.fingerprint(
+        chat_id,
+        command.type,
+        command.content,
+        command.payload,
+        reply_to_id or str(command.reply_to),
+    )
+
+
+def _replay(earlier: Message, command: SendMessage, print_: str | None) -> Sent | MessengerError:
+    if earlier.fingerprint != print_ or earlier.author is None:
+        return KeyReused()
+    # The client just sent the very content again, so the first answer can be given in full even
+    # if the message was edited or deleted since.
+    chat_uuid, author_uuid = str(earlier.chat.uuid), str(earlier.author.uuid)
+    facts = _first_facts(earlier.id, earlier, command, chat_uuid, author_uuid)
+    return Sent(facts, earlier.seq, replayed=True)
+
+
+def _chat_ids(commands: Sequence[SendMessage]) -> dict[Ref, int]:
+    """The integer id of each chat that a command names. Asks the database only about UUIDs."""
+    ids: dict[Ref, int] = {}
+    uuids = set()
+    for command in commands:
+        if isinstance(command.chat, UUID):
+            uuids.add(command.chat)
+        else:
+            ids[command.chat] = command.chat
+    if uuids:
+        ids.update(Chat.objects.filter(uuid__in=uuids).values_list("uuid", "id"))
+    return ids
+
+
+def _known_keys(commands: Sequence[SendMessage]) -> dict[UUID, Message]:
+    digests = [contents.key_digest(c.author_id, c.key) for c in commands if c.key is not None]
+    if not digests:
+        return {}
+    found = Message.objects.filter(key_digest__in=digests).select_related("chat", "author")
+    return {message.key_digest: message for message in found if message.key_digest}
+
+
+@dataclass
+class Member:
+    """An author in a chat, as far as sending needs to know."""
+
+    id: int
+    uuid: str
+    may_act: bool
+    read_position: int
+
+
+def _members(commands: Sequence[SendMessage], changes: Changes) -> dict[tuple[int, int], Member]:
+    """The authors by (chat id, user id)."""
+    rows = Membership.objects.filter(
+        chat_id__in=list(changes.chats), user_id__in={command.author_id for command in commands}
+    ).values_list("chat_id", "user_id", "id", "user__uuid", "user__is_active", "read_position")
+    return {
+        (chat_id, user_id): Member(id, str(uuid), active, read)
+        for chat_id, user_id, id, uuid, active, read in rows
+    }
+
+
+def _replies(commands: Sequence[SendMessage]) -> dict[tuple[int, Ref], int]:
+    """(chat id, what the client calls the message) → its id."""
+    refs = {command.reply_to for command in commands if command.reply_to is not None}
+    if not refs:
+        return {}
+    wanted = Q(id__in=[ref for ref in refs if not isinstance(ref, UUID)])
+    wanted |= Q(uuid__in=[ref for ref in refs if isinstance(ref, UUID)])
+    found: dict[tuple[int, Ref], int] = {}
+    for id, uuid, chat_id in Message.objects.filter(wanted).values_list("id", "uuid", "chat_id"):
+        found[chat_id, id] = found[chat_id, uuid] = id
+    return found
