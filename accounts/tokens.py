@@ -5,6 +5,7 @@ An access token carries `user_id`, `sid` (its login) and `exp`; a refresh token 
 own `jti`, which its login remembers as the only one that can still be exchanged.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -64,6 +65,8 @@ def _read(kind: type[Token], token: str) -> Claims:
         claims: dict[str, Any] = kind(token).payload  # type: ignore[arg-type]
         user_id = claims["user_id"]
         if type(user_id) is not int or not 0 < user_id <= MAX_ID:
+            raise Unauthenticated
+        if float(claims["exp"]) <= time.time():
             raise Unauthenticated
         return Claims(
             user_id=user_id,

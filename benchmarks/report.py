@@ -230,9 +230,8 @@ just one of them.
 - The baseline does less: no receipts, no unread counts, no idempotency, no log to resume from.
   Its connections get an empty unread list.
 - The baseline's channel layer holds the default of 100 waiting messages and silently drops what
-  comes on top; that is where its *lost* deliveries are. Its consumers keep their database
-  connection (`CONN_MAX_AGE`), which makes its sends several times faster than Django's default.
-  Its REST views open one for every request, as stock Django does under ASGI.
+  comes on top; that is where its *lost* deliveries are. It opens a database connection for every
+  query, as Django's default (`CONN_MAX_AGE = 0`) has it.
 - Times are `time.monotonic_ns()` of the generator's process on both ends."""
 
 CEILING = """\

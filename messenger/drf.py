@@ -65,8 +65,11 @@ class JSONParser(DRFJSONParser):
     """Strict JSON: no NaN, no half surrogate pairs, no depth that overflows anything."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        body = stream.read()
+        if len(body) > settings.MAX_BODY:
+            raise errors.TooLarge
         try:
-            return orjson.loads(stream.read())
+            return orjson.loads(body)
         except ValueError:
             raise errors.Malformed from None
 

@@ -33,6 +33,14 @@ def number(name: str, default: int, *, low: int, high: int) -> int:
     return int(value)
 
 
+def choice(name: str, default: str, among: tuple[str, ...]) -> str:
+    """One of some words, in any case."""
+    value = text(name, default).upper()
+    if value not in among:
+        raise ImproperlyConfigured(f"{name} is {value!r}: say {', '.join(among)}.")
+    return value
+
+
 def items(name: str, default: str = "") -> list[str]:
     """A comma-separated list, without empty entries."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]

@@ -25,9 +25,6 @@ from messenger.realtime.threads import hashers, readers
 
 logger = logging.getLogger(__name__)
 
-# Pages of the admin may send more than an API call: long forms with many rows.
-MAX_FORM = 2 * 1024 * 1024
-
 
 class Gone(Exception):
     """The client went away before its request was complete."""
@@ -70,7 +67,7 @@ class Handler(ASGIHandler):
     async def _read(self, scope: dict[str, Any], receive: Any) -> bytes:
         """The whole body, refused as soon as it is too large and before it is looked at."""
         headers = dict(scope["headers"])
-        most = MAX_FORM if scope["path"].startswith("/admin/") else settings.MAX_BODY
+        most = settings.MAX_FORM if scope["path"].startswith("/admin/") else settings.MAX_BODY
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or len(declared) > 18:
             raise Malformed("Content-Length is not a number.")

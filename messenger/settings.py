@@ -154,6 +154,8 @@ SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFE,
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFE,
     "ISSUER": "messenger",
+    # For clocks that differ between hosts: a token may have been made in our near future. Its end
+    # is looked at again in accounts.tokens, to the second.
     "LEEWAY": 5,
 }
 
@@ -171,7 +173,8 @@ REST_FRAMEWORK = {
 # Bytes of a request body, and of one frame that a client sends.
 MAX_BODY = 64 * 1024
 MAX_FRAME = 64 * 1024
-DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY
+# Pages of the admin may send more than an API call: long forms with many rows.
+MAX_FORM = DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # --- limits ---------------------------------------------------------------------------------
 
@@ -197,7 +200,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 
 # --- logs: no tokens, passwords or texts of messages ever go in --------------------------------
 
-LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -84,6 +84,12 @@ def quick_passwords() -> Iterator[None]:
     settings.PASSWORD_HASHERS = before
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_clients() -> None:
+    """A test client loads the middleware anew, and would look through all static files for it."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
 @pytest.fixture(autouse=True)
 def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():

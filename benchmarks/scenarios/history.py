@@ -1,6 +1,5 @@
 """History: a page of fifty from a long chat, its newest and its oldest."""
 
-import copy
 from functools import partial
 
 from ..clients import LoadFailed
@@ -27,7 +26,7 @@ def run(bench: Bench) -> list[Row]:
         # Ids grow by one here, as nobody else writes: the page below holds the first fifty.
         readers[side], paths[side] = reader, (newest, f"{newest}&before_id={first + PAGE}")
     rows = []
-    with running([_for_rest(server) for server in bench.servers]) as servers:
+    with running(bench.servers) as servers:
         for index, (name, number) in enumerate((("newest page", length - 1), ("deepest page", 0))):
             for server in servers:
                 side = "textbook" if server.is_textbook else "ours"
@@ -35,17 +34,6 @@ def run(bench: Bench) -> list[Row]:
                 row = _pages(bench, server, readers[side], path, name, f"message {number} lorem")
                 rows.append(bench.report(row))
     return rows
-
-
-def _for_rest(server: Server) -> Server:
-    """The same server; the baseline with a database connection for each request.
-
-    Under ASGI persistent ones leak, as Django's documentation warns, until PostgreSQL has no more.
-    """
-    server = copy.copy(server)
-    if server.is_textbook:
-        server.environment = {**server.environment, "TEXTBOOK_CONN_MAX_AGE": "0"}
-    return server
 
 
 def _pages(bench: Bench, server: Server, reader: int, path: str, name: str, contained: str) -> Row:

@@ -6,12 +6,6 @@ from django.conf import settings
 from messenger.realtime import limits
 
 
-@pytest.fixture(scope="package", autouse=True)
-def quick_clients() -> None:
-    """A test client loads the middleware anew, and would look through all static files for it."""
-    settings.WHITENOISE_AUTOREFRESH = True
-
-
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> float:
     """A machine that is busy must not look like a Redis that is away. How long it is in earnest."""
