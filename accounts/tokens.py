@@ -7,6 +7,7 @@ own `jti`, which its login remembers as the only one that can still be exchanged
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -61,12 +62,22 @@ def read_refresh(token: str) -> Claims:
 def _read(kind: type[Token], token: str) -> Claims:
     if not isinstance(token, str) or not token or len(token) > MAX_LENGTH:
         raise Unauthenticated
+    claims = _verified(kind, token)
+    if claims.expires <= time.time():
+        raise Unauthenticated
+    return claims
+
+
+@lru_cache(maxsize=4096)
+def _verified(kind: type[Token], token: str) -> Claims:
+    """
+    The claims of a token whose signature, type and issuer are right: they stay so, and a client
+    shows the same token with every request. What may change, its time and its login, is not kept.
+    """
     try:
         claims: dict[str, Any] = kind(token).payload  # type: ignore[arg-type]
         user_id = claims["user_id"]
         if type(user_id) is not int or not 0 < user_id <= MAX_ID:
-            raise Unauthenticated
-        if float(claims["exp"]) <= time.time():
             raise Unauthenticated
         return Claims(
             user_id=user_id,

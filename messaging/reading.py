@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -143,7 +144,7 @@ def _record(
     if member.joined_position < message.position:
         waiting[message.id] -= 1
         completes = waiting[message.id] == 0
-    kept = {
+    kept: dict[str, Any] = {
         "reader_id": member.user_id,
         "reader_uuid": str(member.user.uuid),
         "completes": completes,

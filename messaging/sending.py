@@ -231,7 +231,7 @@ def _first_facts(
     )
 
 
-def _fingerprint(command: SendMessage, chat_id: int, reply_to_id: int | None) -> bytes:
+def _fingerprint(command: SendMessage, chat_id: int, reply_to_id: int | None) -> str:
     # Of what the ids stand for: a client may name the same message by its integer or its UUID.
     return contents.fingerprint(
         chat_id,
