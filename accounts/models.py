@@ -102,7 +102,14 @@ class Login(models.Model):
     end_reason = models.CharField(max_length=20, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["expires_at"], name="login_expires")]
+        indexes = [
+            models.Index(fields=["expires_at"], name="login_expires"),
+            models.Index(
+                fields=["ended_at"],
+                condition=models.Q(ended_at__isnull=False),
+                name="login_ended",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id} since {self.created_at:%Y-%m-%d %H:%M}"

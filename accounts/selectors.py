@@ -1,6 +1,7 @@
 """Reading people and logins."""
 
 import re
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -47,6 +48,12 @@ def live_logins(ids: list[UUID]) -> dict[UUID, User]:
     """For each of these logins that has not ended, its person, if active. One query."""
     logins = Login.objects.filter(id__in=ids, ended_at=None, user__is_active=True)
     return {login.id: login.user for login in logins.select_related("user")}
+
+
+def logins_ended_since(moment: datetime) -> list[tuple[int, UUID, str]]:
+    """(user id, login id, reason) of the logins that ended after `moment`."""
+    ended = Login.objects.filter(ended_at__gt=moment)
+    return list(ended.values_list("user_id", "id", "end_reason"))
 
 
 def login_user(login_id: UUID) -> User | None:

@@ -153,8 +153,9 @@ def change_password(user: User, password: str) -> None:
         validate_password(password, user=user)
     except ValidationError as error:
         raise Invalid(errors={"password": list(error.messages)}) from None
-    user.set_password(password)
-    user.save(update_fields=["password"])
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
 
 
 def watch_passwords() -> None:

@@ -62,7 +62,7 @@ def read_refresh(token: str) -> Claims:
 def _read(kind: type[Token], token: str) -> Claims:
     if not isinstance(token, str) or not token or len(token) > MAX_LENGTH:
         raise Unauthenticated
-    claims = _verified(kind, token)
+    claims = _verified(kind, token)  # type: ignore[arg-type]
     if claims.expires <= time.time():
         raise Unauthenticated
     return claims

@@ -10,17 +10,18 @@ Everything in the block is one transaction. On the way out the counters of the c
 of the log are written, and the events are published when the transaction commits.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from chats.models import Chat, LogEntry
+from chats.models import Chat, LogEntry, Membership
 from messenger.bulk import insert_many, set_by_id
 from messenger.events import ChatEvent, publish
 from messenger.times import iso
@@ -55,6 +56,8 @@ class Changes:
         self.chats = chats
         self.now = now
         self.now_text = iso(now)
+        # Chats that somebody else holds, where they were not to be waited for.
+        self.held: set[int] = set()
         self.events: list[ChatEvent] = []
         self.entries: list[tuple[Any, ...]] = []
 
@@ -102,24 +105,42 @@ class Changes:
 
 
 @contextmanager
-def changes_to(*chat_ids: int) -> Iterator[Changes]:
+def changes_to(
+    *chat_ids: int, members: Collection[int] | None = None, wait: bool = True
+) -> Iterator[Changes]:
     """
     A transaction that holds the rows of these chats, those of them that exist and are not deleted.
     They are locked in the order of their ids, so that two transactions never wait for each other.
+    With `members`, only chats that one of these people is in: nobody holds up a chat from outside.
+    With `wait` False, chats that somebody else holds are not waited for: they are in `held`.
     """
     with transaction.atomic():
-        changes = Changes(lock_chats(chat_ids), timezone.now())
+        chats = lock_chats(chat_ids, members=members, wait=wait)
+        changes = Changes(chats, timezone.now())
+        if not wait and len(chats) < len(set(chat_ids)):
+            missing = set(chat_ids) - set(chats)
+            changes.held = set(_living(missing, members).values_list("id", flat=True))
         yield changes
         if changes.events:
             changes.write()
 
 
-def lock_chats(ids: Iterable[int]) -> dict[int, LockedChat]:
+def lock_chats(
+    ids: Iterable[int], *, members: Collection[int] | None = None, wait: bool = True
+) -> dict[int, LockedChat]:
     """Lock the rows until the end of the transaction. What is read after it is the latest."""
     rows = (
-        Chat.objects.select_for_update()
-        .filter(id__in=set(ids), deleted_at=None)
+        _living(ids, members)
+        .select_for_update(skip_locked=not wait and connection.features.has_select_for_update)
         .order_by("id")
         .values_list("id", "uuid", "kind", "last_seq", "last_position")
     )
     return {row[0]: LockedChat(*row) for row in rows}
+
+
+def _living(ids: Iterable[int], members: Collection[int] | None) -> QuerySet[Chat]:
+    chats = Chat.objects.filter(id__in=set(ids), deleted_at=None)
+    if members is not None:
+        inside = Membership.objects.filter(chat_id=OuterRef("id"), user_id__in=members)
+        chats = chats.filter(Exists(inside))
+    return chats

@@ -62,6 +62,8 @@ class Membership(models.Model):
     )
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    # The `seq` of the event that made them a member.
+    joined_seq = models.BigIntegerField(default=1, editable=False)
     # The chat's `last_position` at joining: earlier messages do not wait for this person.
     joined_position = models.BigIntegerField(default=0, editable=False)
     read_position = models.BigIntegerField(default=0, editable=False)

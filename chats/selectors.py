@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -79,12 +80,22 @@ def last_seqs(chat_ids: Iterable[int]) -> dict[int, int]:
     return dict(Chat.objects.filter(id__in=list(chat_ids)).values_list("id", "last_seq"))
 
 
-def places(user_ids: Iterable[int]) -> dict[int, dict[int, int]]:
-    """For each person, the chats they are in and the latest `seq` of each. One query."""
-    found: dict[int, dict[int, int]] = {user_id: {} for user_id in user_ids}
+@dataclass(frozen=True)
+class Place:
+    """Where somebody is: since the chat's `joined_seq`, and its latest is `last_seq`."""
+
+    joined_seq: int
+    last_seq: int
+
+
+def places(user_ids: Iterable[int]) -> dict[int, dict[int, Place]]:
+    """For each person, the chats they are in. One query."""
+    found: dict[int, dict[int, Place]] = {user_id: {} for user_id in user_ids}
     rows = Membership.objects.filter(user_id__in=list(found), chat__deleted_at=None)
-    for user_id, chat_id, seq in rows.values_list("user_id", "chat_id", "chat__last_seq"):
-        found[user_id][chat_id] = seq
+    for user_id, chat_id, joined, last in rows.values_list(
+        "user_id", "chat_id", "joined_seq", "chat__last_seq"
+    ):
+        found[user_id][chat_id] = Place(joined, last)
     return found
 
 

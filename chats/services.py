@@ -228,9 +228,11 @@ def _facts(membership: Membership) -> MemberFacts:
 def _add(changes: Changes, locked: LockedChat, chat: Chat, user: User, *, actor: User) -> None:
     if Membership.objects.filter(chat_id=chat.id).count() >= MAX_MEMBERS:
         raise Forbidden(f"A chat has no more than {MAX_MEMBERS} members.")
+    seq = locked.next_seq()
     membership = Membership.objects.create(
         chat=chat,
         user=user,
+        joined_seq=seq,
         joined_position=locked.last_position,
         read_position=locked.last_position,
     )
@@ -240,6 +242,7 @@ def _add(changes: Changes, locked: LockedChat, chat: Chat, user: User, *, actor:
         locked,
         actor_id=actor.id,
         log_facts=vars(member),
+        seq=seq,
         chat=selectors.chat_facts([chat])[chat.id],
         member=member,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from chats.models import Membership
 from messaging import selectors
 from messaging.events import MessageRead
 from messaging.models import Message, ReadRange, Receipt
-from messenger.batches import carry_out
+from messenger.batches import Held, carry_out
 from messenger.bulk import set_by_id
 from messenger.errors import MessengerError, NotFound
 from messenger.ids import Ref
@@ -52,24 +53,34 @@ def read_message(reader: User, *, message: Ref, origin: str | None = None) -> Re
     [outcome] = read_messages([ReadMessage(reader_id=reader.id, message=message, origin=origin)])
     if isinstance(outcome, MessengerError):
         raise outcome
+    assert isinstance(outcome, Read)
     return outcome
 
 
-def read_messages(commands: Sequence[ReadMessage]) -> list[Read | MessengerError]:
-    """Mark a batch as read in one transaction; for each command its receipt or its error."""
-    return carry_out(commands, _read_together)
+def read_messages(
+    commands: Sequence[ReadMessage], patient: bool = True
+) -> list[Read | MessengerError | Held]:
+    """
+    Mark a batch as read in one transaction; for each command its receipt or its error. One that is
+    not `patient` waits for no chat that somebody else holds: the commands for it are `Held`.
+    """
+    return carry_out(commands, partial(_read_together, wait=patient or len(commands) == 1))
 
 
-def _read_together(commands: Sequence[ReadMessage]) -> list[Read | MessengerError]:
+def _read_together(
+    commands: Sequence[ReadMessage], wait: bool
+) -> list[Read | MessengerError | Held]:
     wanted = _wanted(commands)
-    with changes_to(*wanted.values_list("chat_id", flat=True)) as changes:
+    readers_ids = {command.reader_id for command in commands}
+    chat_ids = wanted.values_list("chat_id", flat=True)
+    with changes_to(*chat_ids, members=readers_ids, wait=wait) as changes:
         # Only now: before the lock, somebody may edit or delete them.
         messages = _by_ref(wanted)
         members = {
             (member.chat_id, member.user_id): member
             for member in Membership.objects.filter(
                 chat_id__in=list(changes.chats),
-                user_id__in={command.reader_id for command in commands},
+                user_id__in=readers_ids,
             ).select_related("user")
         }
         # Under the lock the counts are final: of two last readers, one sees the other's receipt.
@@ -77,12 +88,15 @@ def _read_together(commands: Sequence[ReadMessage]) -> list[Read | MessengerErro
         receipts = selectors.receipts_of(message.id for message in concerned)
         waiting = selectors.waiting_for(concerned, receipts)
 
-        outcomes: list[Read | MessengerError] = []
+        outcomes: list[Read | MessengerError | Held] = []
         new: list[Receipt] = []
         first_read: list[int] = []
         positions: dict[int, tuple[Membership, list[int]]] = {}
         for command in commands:
             message = messages.get(command.message)
+            if message is not None and message.chat_id in changes.held:
+                outcomes.append(Held())
+                continue
             member = members.get((message.chat_id, command.reader_id)) if message else None
             if message is None or member is None or message.chat_id not in changes.chats:
                 outcomes.append(NotFound())

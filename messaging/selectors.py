@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from django.db import connection
@@ -21,7 +22,9 @@ from messenger.ids import Ref, lookup
 from messenger.prepared import Prepared
 from messenger.times import iso
 
+# Messages in a list of what is unread, and characters of text in them all together.
 UNREAD_LIST = 1000
+UNREAD_TEXT = 512 * 1024
 
 FACTS = (
     "id",
@@ -177,25 +180,41 @@ def unread_messages(user: User, *, limit: int = UNREAD_LIST) -> Unread:
         places[chat_id] = seq
         if read < last:
             behind.append((id, chat_id, read, last))
-    parts, values = [], []
-    for chat_id, first, last in _gaps(behind):
-        # A part with a limit of its own, so that a long gap is not read to its end.
-        parts.append(
-            "SELECT * FROM (SELECT id FROM messaging_message"
+    ids = _ids_in(_gaps(behind), user, limit)
+    listed = message_facts(Message.objects.filter(id__in=ids[:limit]).order_by("id")) if ids else []
+    text = 0
+    for number, facts in enumerate(listed):
+        text += len(facts.content or "")
+        if text > UNREAD_TEXT:
+            return Unread(listed[:number], truncated=True, places=places)
+    return Unread(listed, truncated=len(ids) > limit, places=places)
+
+
+def _ids_in(gaps: Iterable[tuple[int, int, int]], user: User, limit: int) -> list[int]:
+    """Ids of the oldest messages in the gaps that `user` did not write, one more than `limit`."""
+    ids: list[int] = []
+    by_chat: dict[int, int] = defaultdict(int)
+    waiting = iter(gaps)
+    while chunk := list(islice(waiting, 100)):
+        # A chat that has given enough gives nothing more: its later gaps hold later messages.
+        wanted = [gap for gap in chunk if by_chat[gap[0]] <= limit]
+        # Each part with a limit of its own, so that a long gap is not read to its end.
+        part = (
+            "SELECT * FROM (SELECT id, chat_id FROM messaging_message"
             " WHERE chat_id = %s AND position BETWEEN %s AND %s AND deleted_at IS NULL"
             " AND (author_id IS NULL OR author_id <> %s) ORDER BY position LIMIT %s) AS gap"
         )
-        values.append((chat_id, first, last, user.id, limit + 1))
-    ids: list[int] = []
-    with connection.cursor() as cursor:
-        # SQLite takes at most 500 parts in one statement.
-        for start in range(0, len(parts), 100):
-            statement = " UNION ALL ".join(parts[start : start + 100])
-            cursor.execute(statement, [v for row in values[start : start + 100] for v in row])
-            ids.extend(row[0] for row in cursor.fetchall())
-    ids.sort()
-    found = message_facts(Message.objects.filter(id__in=ids[:limit]).order_by("id")) if ids else []
-    return Unread(found, truncated=len(ids) > limit, places=places)
+        if not wanted:
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(
+                " UNION ALL ".join([part] * len(wanted)),
+                [value for gap in wanted for value in (*gap, user.id, limit + 1)],
+            )
+            for id, chat_id in cursor.fetchall():
+                ids.append(id)
+                by_chat[chat_id] += 1
+    return sorted(ids)
 
 
 def _gaps(behind: list[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from messaging.events import (
     MessageSent,
 )
 from messaging.models import Message
-from messenger.batches import carry_out
+from messenger.batches import Held, carry_out
 from messenger.bulk import insert_many, set_by_id
 from messenger.errors import Banned, KeyReused, MessengerError, NotFound
 from messenger.ids import Ref, uuid7
@@ -93,12 +94,19 @@ def send_message(
     [outcome] = send_messages([command])
     if isinstance(outcome, MessengerError):
         raise outcome
+    assert isinstance(outcome, Sent)
     return outcome
 
 
-def send_messages(commands: Sequence[SendMessage]) -> list[Sent | MessengerError]:
-    """Store a batch in one transaction, in its order; for each command its message or its error."""
-    outcomes: dict[int, Sent | MessengerError] = {}
+def send_messages(
+    commands: Sequence[SendMessage], patient: bool = True
+) -> list[Sent | MessengerError | Held]:
+    """
+    Store a batch in one transaction, in its order; for each command its message or its error. One
+    for several chats that is not `patient` waits for none that somebody else holds: the commands
+    for it are `Held`.
+    """
+    outcomes: dict[int, Sent | MessengerError | Held] = {}
     sound: list[int] = []
     for index, command in enumerate(commands):
         try:
@@ -108,22 +116,27 @@ def send_messages(commands: Sequence[SendMessage]) -> list[Sent | MessengerError
             sound.append(index)
         except MessengerError as error:
             outcomes[index] = error
-    stored = carry_out([commands[index] for index in sound], _send_together)
+    chats = {commands[index].chat for index in sound}
+    together = partial(_send_together, wait=patient or len(chats) == 1)
+    stored = carry_out([commands[index] for index in sound], together)
     outcomes.update(zip(sound, stored, strict=True))
     return [outcomes[index] for index in range(len(commands))]
 
 
-def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerError]:
+def _send_together(
+    commands: Sequence[SendMessage], wait: bool
+) -> list[Sent | MessengerError | Held]:
     # 1. Hold the chats. What is read from here on nobody else changes before we commit.
     # 2. Look up what came before under the same keys, who is a member, what is replied to.
     # 3. Decide each command, in order.
     # 4. Insert the messages, then give each its row in the log.
     chat_ids = _chat_ids(commands)
-    with changes_to(*chat_ids.values()) as changes:
+    authors = {command.author_id for command in commands}
+    with changes_to(*chat_ids.values(), members=authors, wait=wait) as changes:
         known = _known_keys(commands)
         members = _members(commands, changes)
         replies = _replies(commands)
-        outcomes: list[Sent | MessengerError | int] = []
+        outcomes: list[Sent | MessengerError | Held | int] = []
         rows: list[NewMessage] = []
         senders: list[tuple[SendMessage, str]] = []
         new_keys: dict[UUID, int] = {}
@@ -137,6 +150,9 @@ def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerErro
             digest = contents.key_digest(command.author_id, command.key) if command.key else None
             if digest is not None and digest in known:
                 outcomes.append(_replay(known[digest], command, print_))
+                continue
+            if chat_id in changes.held:
+                outcomes.append(Held())
                 continue
             member = members.get((chat.id, command.author_id)) if chat else None
             if chat is None or member is None:
@@ -185,7 +201,7 @@ def _send_together(commands: Sequence[SendMessage]) -> list[Sent | MessengerErro
             for id, row, (command, author_uuid) in zip(ids, rows, senders, strict=True)
         ]
     first: set[int] = set()
-    answers: list[Sent | MessengerError] = []
+    answers: list[Sent | MessengerError | Held] = []
     for outcome in outcomes:
         if not isinstance(outcome, int):
             answers.append(outcome)

@@ -16,6 +16,7 @@ from messenger import health  # noqa: E402
 from messenger.handler import Handler  # noqa: E402
 from messenger.protocols import protocols  # noqa: E402
 from messenger.realtime import doorbell  # noqa: E402
+from messenger.realtime import hub as hubs  # noqa: E402
 from messenger.realtime.consumer import SocketConsumer  # noqa: E402
 
 django_app = Handler()
@@ -36,6 +37,8 @@ async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
 async def lifespan(scope: dict[str, Any], receive: Any, send: Any) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.startup":
+            hubs.get()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             if doorbell.hub is not None:

@@ -4,11 +4,16 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError
 
 from messenger.errors import Internal, MessengerError, Unavailable
 
 logger = logging.getLogger(__name__)
+
+
+class Held(Exception):
+    """The outcome of a command that would have to wait for a lock, when it was not to wait."""
+
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
@@ -16,10 +21,10 @@ Result = TypeVar("Result")
 
 def carry_out(
     commands: Sequence[Command],
-    together: Callable[[Sequence[Command]], list[Result | MessengerError]],
+    together: Callable[[Sequence[Command]], list[Result | MessengerError | Held]],
     *,
     again: bool = False,
-) -> list[Result | MessengerError]:
+) -> list[Result | MessengerError | Held]:
     """
     `together(commands)` in one go; if that fails as a whole, its halves, and so down to the
     command that is to blame. For each command a result or an error, in the order given. Never
@@ -36,8 +41,7 @@ def carry_out(
         # Away, overloaded, or somebody holds a lock for too long: trying each would take as long
         # again for each. What was in doubt is settled by the idempotency keys of a retry.
         logger.warning("The database refused %s commands: %s", len(commands), error)
-        if len(commands) == 1 or not _usable():
-            return [Unavailable(retry_after=1)] * len(commands)
+        return [Unavailable(retry_after=1)] * len(commands)
     except Exception as error:
         if len(commands) == 1 and isinstance(error, IntegrityError) and not again:
             # Somebody was quicker, under another lock: now there is theirs to be found.
@@ -47,7 +51,3 @@ def carry_out(
             return [Internal()]
     half = len(commands) // 2
     return carry_out(commands[:half], together) + carry_out(commands[half:], together)
-
-
-def _usable() -> bool:
-    return connection.connection is not None and connection.is_usable()

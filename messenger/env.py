@@ -71,6 +71,8 @@ def database(url: str) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     # A statement that hangs must not hold a worker thread for ever.
     options.setdefault("connect_timeout", "5")
+    # A server that vanished without a word (a black hole) is given up after 10 s.
+    options.setdefault("tcp_user_timeout", "10000")
     options.setdefault(
         "options",
         "-c statement_timeout=5000 -c lock_timeout=2000"

@@ -57,7 +57,7 @@ class ChatEvent(Event):
     origin: str | None = None
 
     def groups(self) -> list[str]:
-        return [f"chat.{self.chat_id}", *(f"user.{user}" for user in self.joining())]
+        return [f"chat.{self.chat_id}"]
 
     def joining(self) -> Sequence[int]:
         """Ids of the people who are members from this event on."""

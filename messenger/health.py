@@ -80,6 +80,8 @@ async def _check() -> dict[str, str]:
                 await sang
         except TimeoutError:
             answer["canary"] = "lost"
+    finally:
+        hub.forget_canary(token)
     if not hub.relay.alive:
         answer["layer"] = "away"
     return answer

@@ -101,6 +101,8 @@ DB_WRITERS = env.number("DB_WRITERS", 3, low=1, high=20)
 REDIS_URL = env.text("REDIS_URL")
 # Before every key and channel, so that one Redis can serve several.
 REDIS_PREFIX = env.text("REDIS_PREFIX", "messenger")
+# The in-memory layer forgets groups after a day, and the hub joins its own only once.
+MEMORY = {"capacity": 10_000, "group_expiry": 10**10}
 CHANNEL_LAYERS: dict[str, dict] = {
     "default": (
         {
@@ -120,7 +122,7 @@ CHANNEL_LAYERS: dict[str, dict] = {
             },
         }
         if REDIS_URL
-        else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000}}
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": MEMORY}
     )
 }
 
@@ -213,7 +215,7 @@ LOGGING = {
         "django": {"level": LOG_LEVEL},
         "django.request": {"level": "ERROR"},
         # Their lines at INFO name every connection and frame, with the query string.
-        "daphne": {"level": "WARNING"},
+        "daphne": {"level": "ERROR"},
         "uvicorn": {"level": "WARNING"},
         "websockets": {"level": "WARNING"},
     },

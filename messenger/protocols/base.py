@@ -178,6 +178,16 @@ class Protocol:
         return frames
 
 
+def request_id_of(frame: dict[str, Any]) -> int | str | None:
+    """What an answer must echo: an integer or a text. Malformed for anything else."""
+    value = frame.get("request_id")
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and len(value) <= 128:
+        return value
+    raise Malformed("request_id: say an integer, or a text of no more than 128 characters.")
+
+
 def text_of(value: Any, name: str) -> str:
     """The word under which a frame names its command. Malformed if it is not a text."""
     if not isinstance(value, str):

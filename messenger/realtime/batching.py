@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from messenger.batches import Held
 from messenger.errors import Internal
 from messenger.realtime.threads import Pool
 
@@ -22,17 +23,22 @@ MOST = 400
 HELD_UP = 0.1
 
 Done = Callable[[Any], None]
+# The key of a command that may be about anything: it runs beside nothing.
+ANYTHING = object()
 
 
 class Batcher:
     """
     Gathers commands for `together`, which takes a list and returns one outcome for each, in order.
     `key` says what a command is about: two batches about the same thing never run side by side.
+
+    A batch about several things must not wait for one of them: `together(commands, patient=False)`
+    answers `Held` for a command that would have to, and those run again, thing by thing, patiently.
     """
 
     def __init__(
         self,
-        together: Callable[[Sequence[Any]], Sequence[Any]],
+        together: Callable[..., Sequence[Any]],
         pool: Pool,
         *,
         key: Callable[[Any], Any] = lambda command: None,
@@ -41,14 +47,24 @@ class Batcher:
         self._pool = pool
         self._key = key
         self._waiting: deque[tuple[Any, Done]] = deque()
-        self._busy: set[Any] = set()
+        self._busy: dict[Any, int] = {}
         self._running = 0
+        # Batches that have not been running for long: the next one waits for them.
+        self._fresh = 0
         self._scheduled = False
 
     def submit(self, command: Any, done: Done) -> None:
         """Carry out `command` soon; `done` gets its outcome, in this loop, in order."""
         self._waiting.append((command, done))
-        if not self._running and not self._scheduled:
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if (
+            self._waiting
+            and not self._fresh
+            and not self._scheduled
+            and self._running < self._pool.size
+        ):
             # Not at once: what else arrived with it in this turn of the loop comes along.
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._start)
@@ -67,28 +83,47 @@ class Batcher:
     def _start(self) -> None:
         self._scheduled = False
         batch = self._take()
-        if not batch:
-            return
-        self._running += 1
-        keys = {self._key(command) for command, _ in batch} - {None}
-        self._busy |= keys
+        if batch:
+            self._run(batch, patient=False)
+
+    def _run(self, batch: list[tuple[Any, Done]], *, patient: bool) -> None:
         loop = asyncio.get_running_loop()
-        watch = loop.call_later(HELD_UP, self._beside)
-        job = self._pool.submit(self._together, [command for command, _ in batch])
+        keys = {self._key(command) for command, _ in batch} - {None}
+        for key in keys:
+            self._busy[key] = self._busy.get(key, 0) + 1
+        self._running += 1
+        fresh = not patient
+        self._fresh += fresh
+
+        def held_up() -> None:
+            nonlocal fresh
+            self._fresh -= fresh
+            fresh = False
+            self._schedule()
 
         def finish(job: "asyncio.Future[Sequence[Any]]") -> None:
             watch.cancel()
+            held = self._settle(batch, job)
+            # They keep their keys until they have run: what is about the same stays behind them.
+            for group in self._groups(held):
+                self._run(group, patient=True)
+            for key in keys:
+                self._busy[key] -= 1
+                if not self._busy[key]:
+                    del self._busy[key]
             self._running -= 1
-            self._busy -= keys
-            self._settle(batch, job)
-            if self._waiting and not self._running:
-                self._start()
+            held_up()
 
+        watch = loop.call_later(HELD_UP, held_up)
+        commands = [command for command, _ in batch]
+        job = self._pool.submit(self._together, commands, patient)
         job.add_done_callback(finish)
 
-    def _beside(self) -> None:
-        if self._waiting and self._running < self._pool.size:
-            self._start()
+    def _groups(self, held: list[tuple[Any, Done]]) -> list[list[tuple[Any, Done]]]:
+        groups: dict[Any, list[tuple[Any, Done]]] = {}
+        for item in held:
+            groups.setdefault(self._key(item[0]), []).append(item)
+        return list(groups.values())
 
     def _take(self) -> list[tuple[Any, Done]]:
         if not self._busy and len(self._waiting) <= MOST:
@@ -97,24 +132,34 @@ class Batcher:
             return batch
         batch, rest, held = [], deque[tuple[Any, Done]](), set(self._busy)
         for item in self._waiting:
-            if len(batch) < MOST and self._key(item[0]) not in held:
+            key = self._key(item[0])
+            blocked = key in held or ANYTHING in held or (key is ANYTHING and bool(held))
+            if len(batch) < MOST and not blocked:
                 batch.append(item)
             else:
                 # Whatever is about the same thing stays behind it.
-                held.add(self._key(item[0]))
+                held.add(key)
                 held.discard(None)
                 rest.append(item)
         self._waiting = rest
         return batch
 
-    def _settle(self, batch: list[tuple[Any, Done]], job: "asyncio.Future[Sequence[Any]]") -> None:
+    def _settle(
+        self, batch: list[tuple[Any, Done]], job: "asyncio.Future[Sequence[Any]]"
+    ) -> list[tuple[Any, Done]]:
+        """Give the answers; what could not be done without waiting comes back."""
         if job.cancelled() or job.exception() is not None:
             logger.error("A batch failed", exc_info=None if job.cancelled() else job.exception())
             outcomes: Sequence[Any] = [Internal()] * len(batch)
         else:
             outcomes = job.result()
-        for (_, done), outcome in zip(batch, outcomes, strict=True):
+        held = []
+        for (command, done), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Held):
+                held.append((command, done))
+                continue
             try:
                 done(outcome)
             except Exception:
                 logger.exception("An answer could not be given")
+        return held

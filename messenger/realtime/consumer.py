@@ -102,7 +102,9 @@ class SocketConsumer(AsyncConsumer):
             opening = await self.hub.openings.carry_out(claims)
             if isinstance(opening, MessengerError):
                 raise opening
-            if len(self.hub.people.get(opening.user.id, ())) >= settings.MAX_SOCKETS_PER_USER:
+            user_id, arriving = opening.user.id, self.hub.arriving
+            open_ones = len(self.hub.people.get(user_id, ())) + arriving[user_id]
+            if open_ones >= settings.MAX_SOCKETS_PER_USER:
                 raise RateLimited("Too many sockets are open for this account.")
         except Unauthenticated as error:
             return await self.refuse(4401, error.code)
@@ -110,7 +112,13 @@ class SocketConsumer(AsyncConsumer):
             return await self.refuse(4429, error.code)
         except MessengerError as error:
             return await self.refuse(1013, error.code)
-        await self.open(claims, opening)
+        arriving[user_id] += 1
+        try:
+            await self.open(claims, opening)
+        finally:
+            arriving[user_id] -= 1
+            if not arriving[user_id]:
+                del arriving[user_id]
         return True
 
     async def refuse(self, code: int, reason: str) -> bool:
@@ -186,6 +194,7 @@ class SocketConsumer(AsyncConsumer):
         self, socket: Socket, command: Command, incoming: Incoming, fields: dict[str, Any]
     ) -> None:
         def job() -> Any:
+            limits.check(limits.COMMANDS, f"user {socket.session.user_id}")
             user = accounts.user_for(socket.session.user_id)
             return command.run(Call(socket.session, socket.id, user), **fields)
 

@@ -100,10 +100,15 @@ def read_token(scope: Scope) -> tokens.Claims:
 def address_in(scope: Scope) -> str:
     """The address of the client of a handshake."""
     client = scope.get("client")
-    return client_address(client[0] if client else "", header(scope, b"x-forwarded-for"))
+    # A client may send the header too: then there are several, and the last is the proxy's.
+    lines = [value for key, value in scope["headers"] if key == b"x-forwarded-for"]
+    forwarded = b",".join(lines).decode("latin-1")
+    return client_address(client[0] if client else "", forwarded)
 
 
-def open_sessions(claims: Sequence[tokens.Claims]) -> list[Opening | MessengerError]:
+def open_sessions(
+    claims: Sequence[tokens.Claims], patient: bool = True
+) -> list[Opening | MessengerError]:
     """For each token's claims, what its socket starts from, in two queries for all of them."""
     found = accounts.live_logins([claim.login_id for claim in claims])
     places: dict[int, dict[int, int]] = {user.id: {} for user in found.values()}

@@ -11,12 +11,16 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
+from django.utils import timezone
 
 from accounts import selectors as accounts
 from accounts.events import LoginsEnded
@@ -25,7 +29,7 @@ from messaging import reading
 from messaging import services as messaging
 from messenger.events import ChatEvent, Event, decode
 from messenger.realtime import doorbell
-from messenger.realtime.batching import Batcher
+from messenger.realtime.batching import ANYTHING, Batcher
 from messenger.realtime.handshake import open_sessions
 from messenger.realtime.relay import Relay
 from messenger.realtime.socket import Bundle, Socket
@@ -44,6 +48,9 @@ RECHECK = 45.0
 # Events that one look into the log brings.
 PAGE = 500
 
+# How far back a look for ended logins goes: further than the clocks of hosts may differ.
+ENDED = timedelta(seconds=20)
+
 CLOSE_CODES = {"banned": 4403}
 
 
@@ -58,11 +65,13 @@ class Hub:
         self.people: dict[int, set[Socket]] = {}
         self.streams: dict[int, Stream] = {}
         self.unsure: set[int] = set()
+        # Sockets that may have missed news of their person while they were arriving, and how many
+        # are on their way, by person.
+        self.newcomers: set[Socket] = set()
+        self.arriving: Counter[int] = Counter()
         self.openings = Batcher(open_sessions, readers)
         self.batchers: dict[Callable[..., Any], Batcher] = {
-            messaging.send_messages: Batcher(
-                messaging.send_messages, writers, key=lambda command: command.chat
-            ),
+            messaging.send_messages: Batcher(messaging.send_messages, writers, key=chat_of),
             reading.read_messages: Batcher(reading.read_messages, writers),
         }
         self.draining = False
@@ -86,11 +95,14 @@ class Hub:
             self.people[socket.user_id] = set()
             self.relay.join(f"user.{socket.user_id}")
         self.people[socket.user_id].add(socket)
+        self.newcomers.add(socket)
+        self._comparing.set()
         for chat_id, seq in places.items():
             self._follow(socket, chat_id, seq)
 
     def detach(self, socket: Socket) -> None:
         self.sockets.pop(socket.id, None)
+        self.newcomers.discard(socket)
         for chat_id in tuple(socket.chats):
             self._unfollow(socket, chat_id)
         others = self.people.get(socket.user_id)
@@ -120,28 +132,43 @@ class Hub:
         if stream is None:
             return
         stream.detach(socket)
-        if not stream.sockets:
-            del self.streams[chat_id]
-            self.unsure.discard(chat_id)
-            self.relay.leave(f"chat.{chat_id}")
+        self._forget_empty(stream)
+
+    def _forget_empty(self, stream: Stream) -> None:
+        if not stream.sockets and self.streams.get(stream.chat_id) is stream:
+            del self.streams[stream.chat_id]
+            self.unsure.discard(stream.chat_id)
+            self.relay.leave(f"chat.{stream.chat_id}")
 
     async def _tell_missed(self, socket: Socket, chat_id: int, since: int, until: int) -> None:
         """What the others were told between a newcomer's reading of the database and its coming."""
+        inside = True
         try:
             while since < until:
                 events = await in_db(partial(chats.events_after, chat_id, since, limit=PAGE))
-                missed = [event for event in events if event.seq <= until]
-                if not missed:
+                own: list[ChatEvent] = []
+                for event in events:
+                    if event.seq > until:
+                        break
+                    since = event.seq
+                    inside = inside or socket.user_id in event.joining()
+                    if inside:
+                        own.append(event)
+                    leaving = event.leaving()
+                    inside = inside and leaving is not None and socket.user_id not in leaving
+                frames = [f for f in socket.protocol.frames(own) if f.is_for(socket)]
+                if frames:
+                    socket.write(Bundle(frames))
+                if len(events) < PAGE:
                     break
-                since = missed[-1].seq
-                frames = socket.protocol.frames(missed)
-                own = [frame for frame in frames if frame.is_for(socket)]
-                if own:
-                    socket.write(Bundle(own))
         except DatabaseError:
             # It would have a hole and not know it: let it come again.
             socket.close(1013, "unavailable")
         finally:
+            if not inside:
+                # Removed while it was coming: what came after that is not for it.
+                self._unfollow(socket, chat_id)
+                socket.held = []
             socket.release()
 
     # --- events come in -----------------------------------------------------------------------
@@ -153,7 +180,11 @@ class Hub:
 
     def heard(self, message: dict[str, Any]) -> None:
         """A message from the layer: another process's, or the echo of one of ours."""
-        if message["from"] != self.name:
+        if message["type"] == "hub.nudge":
+            if message["from"] != self.name:
+                for socket in tuple(self.people.get(message["user"], ())):
+                    self._follow(socket, message["chat"], message["seq"] - 1)
+        elif message["from"] != self.name:
             events = decode(message["body"])
             self.hear(events)
             for event in events:
@@ -165,6 +196,9 @@ class Hub:
         """Done when the canary with this token has come through the layer."""
         self._canaries[token] = self.loop.create_future()
         return self._canaries[token]
+
+    def forget_canary(self, token: str) -> None:
+        self._canaries.pop(token, None)
 
     def hear(self, events: Sequence[Event]) -> None:
         by_chat: dict[int, list[ChatEvent]] = {}
@@ -211,9 +245,11 @@ class Hub:
             together = []
             for socket in stream.followers():
                 if leaving is None or socket.user_id in leaving:
-                    self._unfollow(socket, stream.chat_id)
+                    stream.detach(socket)
         if together:
             stream.deliver(together, self.sockets)
+        # Not before: who leaves and comes back in one go must find the same stream.
+        self._forget_empty(stream)
 
     async def _mend(self, stream: Stream) -> None:
         """Fetch what is missing from the log, a page at a time, until nothing is."""
@@ -245,26 +281,32 @@ class Hub:
     # --- watching over it all -----------------------------------------------------------------
 
     async def _watch_over(self) -> None:
-        """Compare the streams with the log; more often while the layer is away."""
+        """Compare what has been told with the database; more often while the layer is away."""
         rechecked = compared = self.loop.time()
         while True:
             try:
-                await asyncio.wait_for(self._comparing.wait(), COMPARE_ALONE)
+                # Not wait_for, which on Python 3.11 may swallow the end that `stop` asks for.
+                async with asyncio.timeout(COMPARE_ALONE):
+                    await self._comparing.wait()
             except TimeoutError:
                 pass
             self._comparing.clear()
             try:
-                alone = not self.relay.alive
-                now = self.loop.time()
                 self._close_expired()
+                await self.relay.joined(0.5)
+                alone = self.relay.troubled() or not self.relay.alive
+                now = self.loop.time()
                 if alone or now - rechecked > RECHECK:
                     rechecked = now
-                    await self._recheck()
+                    await self._recheck(list(self.sockets.values()))
+                elif self.newcomers:
+                    await self._recheck(list(self.newcomers))
+                if self.sockets:
+                    await self._close_ended()
                 if alone or now - compared > COMPARE:
                     compared = now
                     await self._compare(list(self.streams))
                 elif self.unsure:
-                    await self.relay.joined()
                     await self._compare(list(self.unsure))
             except asyncio.CancelledError:
                 raise
@@ -283,23 +325,51 @@ class Hub:
                 stream.mending = True
                 self._spawn(self._mend(stream))
 
-    async def _recheck(self) -> None:
+    async def _recheck(self, sockets: list[Socket]) -> None:
         """Is everybody still in the chats they follow, and is every login still good?"""
-        people = list(self.people)
+        self.newcomers.difference_update(sockets)
+        people = list({socket.user_id for socket in sockets})
         places = await in_db(chats.places, people) if people else {}
-        for user_id, found in places.items():
-            for socket in tuple(self.people.get(user_id, ())):
-                for chat_id in set(found) - socket.chats:
-                    self._follow(socket, chat_id, found[chat_id])
-                for chat_id in socket.chats - set(found):
-                    # Its leaving is in the log and comes with the next look into it.
-                    self.unsure.add(chat_id)
-        sockets = list(self.sockets.values())
         logins = list({socket.session.login_id for socket in sockets})
         live = await in_db(accounts.live_logins, logins) if logins else {}
+        lost: list[tuple[Socket, int]] = []
         for socket in sockets:
             if socket.session.login_id not in live:
                 socket.close(4401, "login ended")
+            if socket.id not in self.sockets:
+                continue
+            found = places[socket.user_id]
+            for chat_id in set(found) - socket.chats:
+                # From the joining on: whatever came after it was not heard here either.
+                self._follow(socket, chat_id, found[chat_id].joined_seq - 1)
+            for chat_id in socket.chats - set(found):
+                # Its leaving is in the log and comes with the next look into it.
+                self.unsure.add(chat_id)
+                lost.append((socket, chat_id))
+        if lost:
+            await self._let_go(lost)
+
+    async def _let_go(self, lost: list[tuple[Socket, int]]) -> None:
+        """Of sockets on the stream of a chat that their person is not in, those that stay so."""
+        latest = await in_db(chats.last_seqs, {chat_id for _, chat_id in lost})
+        places = await in_db(chats.places, {socket.user_id for socket, _ in lost})
+        for socket, chat_id in lost:
+            stream = self.streams.get(chat_id)
+            # All that happened has been told, and they are still on it.
+            if (
+                stream is not None
+                and chat_id not in places[socket.user_id]
+                and stream.cursor == latest.get(chat_id)
+            ):
+                self._unfollow(socket, chat_id)
+
+    async def _close_ended(self) -> None:
+        """Logins that ended a moment ago, by the database: the news of it may have been lost."""
+        ended = await in_db(accounts.logins_ended_since, timezone.now() - ENDED)
+        for user_id, login_id, reason in ended:
+            for socket in tuple(self.people.get(user_id, ())):
+                if socket.session.login_id == login_id:
+                    socket.close(CLOSE_CODES.get(reason, 4401), reason)
 
     def _spawn(self, work: Any) -> None:
         task = self.loop.create_task(work)
@@ -329,6 +399,11 @@ class Hub:
         await self.relay.stop()
         if doorbell.hub is self:
             doorbell.hub = None
+
+
+def chat_of(command: messaging.SendMessage) -> object:
+    """What a send is about. A UUID may be any chat: without asking, nobody knows which."""
+    return ANYTHING if isinstance(command.chat, UUID) else command.chat
 
 
 def get() -> Hub:

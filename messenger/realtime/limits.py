@@ -59,6 +59,7 @@ LOGIN_ACCOUNT = Limit("login-account", burst=10, every=20.0, without_redis="clos
 REGISTER = Limit("register", burst=30, every=20.0, without_redis="closed")
 # Ordinary use: generous, so that nobody meets them by chatting.
 REQUESTS = Limit("requests", burst=300, every=0.05, without_redis="open")
+COMMANDS = Limit("commands", burst=60, every=0.5, without_redis="open")
 CONNECTS = Limit("connects", burst=200, every=0.1, without_redis="open")
 
 
@@ -136,7 +137,8 @@ def check(limit: Limit, who: str) -> None:
 class FrameLimit:
     """
     Frames on one socket: `BURST` at once, then `RATE` a second. One too many is answered with an
-    error; a client that goes on regardless for another `BURST` frames is cut off.
+    error; a client that goes on regardless, `BURST` refused frames more than it may send in the
+    meantime, is cut off.
     """
 
     __slots__ = ("_level", "_at", "refused")
@@ -147,19 +149,20 @@ class FrameLimit:
     def __init__(self) -> None:
         self._level = 0.0
         self._at = time.monotonic()
-        self.refused = 0
+        self.refused = 0.0
 
     def admit(self) -> bool:
         if not settings.RATE_LIMITS:
             return True
         now = time.monotonic()
-        self._level = max(0.0, self._level - (now - self._at) * self.RATE)
+        drained = (now - self._at) * self.RATE
+        self._level = max(0.0, self._level - drained)
+        self.refused = max(0.0, self.refused - drained)
         self._at = now
         if self._level + 1 > self.BURST:
             self.refused += 1
             return False
         self._level += 1
-        self.refused = 0
         return True
 
     @property

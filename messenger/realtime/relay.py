@@ -38,11 +38,17 @@ class Relay:
         self._groups: set[str] = set()
         self._tasks = [self._loop.create_task(work()) for work in (self._pump, self._listen)]
         self._was_alive = True
+        self._troubled = False
 
     @property
     def alive(self) -> bool:
         """Whether what was sent through the layer a moment ago has come back."""
         return self._loop.time() - self._last_beat < SILENCE
+
+    def troubled(self) -> bool:
+        """Whether something went wrong since the last asking: messages may have been lost."""
+        troubled, self._troubled = self._troubled, False
+        return troubled
 
     def send(self, messages: Iterable[Message]) -> None:
         self._out.extend(messages)
@@ -59,13 +65,13 @@ class Relay:
         self._settled.clear()
         self._wake.set()
 
-    async def joined(self) -> None:
-        """Wait until the layer has us in all groups asked for, or is away."""
-        while not self._settled.is_set() and self.alive:
-            try:
-                await asyncio.wait_for(self._settled.wait(), SILENCE)
-            except TimeoutError:
-                return
+    async def joined(self, patience: float = SILENCE) -> None:
+        """Wait until the layer has us in all groups asked for, but no longer than `patience`."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._settled.wait()
+        except TimeoutError:
+            pass
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -85,8 +91,11 @@ class Relay:
                     self._wake.set()
                 message = await self._layer.receive(self._channel)
                 if message["type"] == "hub.beat":
-                    self._last_beat = self._loop.time()
-                elif message["type"] == "hub.events":
+                    now = self._loop.time()
+                    # A beat was lost, and what else?
+                    self._troubled = self._troubled or now - self._last_beat > 1.7 * BEAT
+                    self._last_beat = now
+                elif message["type"] in ("hub.events", "hub.nudge"):
                     self._heard(message)
             except asyncio.CancelledError:
                 raise
@@ -159,6 +168,7 @@ class Relay:
                     await self._layer.group_send(group, message)
 
     def _complain(self, error: Exception) -> None:
+        self._troubled = True
         if self._was_alive:
             logger.warning(
                 "The channel layer is away (%s: %s): events of other processes come from the log",

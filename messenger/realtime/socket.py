@@ -193,7 +193,12 @@ class Socket:
                 return
             if len(kept) < len(bundle.frames):
                 bundle = Bundle(kept)
-        transport.write(bundle)
+        try:
+            transport.write(bundle)
+        except Exception:
+            # One socket's trouble is not that of the ones after it.
+            logger.exception("A frame could not be written")
+            self.close(1011, "error")
 
     def greet(self, body: Any) -> None:
         """The first words, however many."""

@@ -78,7 +78,7 @@ class Stream:
             if frames:
                 self._tell(followers, frames, local)
         if self.since:
-            self.since = {s: seq for s, seq in self.since.items() if seq > self.cursor}
+            self.since = {s: seq for s, seq in self.since.items() if seq > events[-1].seq}
 
     def _tell(self, followers: set[Socket], frames: list[Frame], local: dict[str, Socket]) -> None:
         # Nearly everybody gets the same bytes. Who does not, is looked at one by one.

@@ -10,14 +10,19 @@ import logging
 import signal
 from typing import Any
 
+import orjson
+from daphne import http_protocol
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server as DaphneServer
 from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketFactory
 from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocketProtocol
+from django.conf import settings
 from twisted.internet import reactor as twisted_reactor
 
+from messenger.errors import TooLarge
 from messenger.realtime import doorbell
+from messenger.realtime import hub as hubs
 from messenger.realtime.socket import Bundle
 
 logger = logging.getLogger(__name__)
@@ -26,6 +31,8 @@ reactor: Any = twisted_reactor
 CLOSE_PATIENCE = 5.0
 # Bytes that a client may have sent and the application not yet taken.
 MOST_UNREAD = 256 * 1024
+# What a frame costs besides its bytes: an empty one is not free.
+FRAME = 256
 
 
 class WebSocketProtocol(DaphneWebSocketProtocol):
@@ -38,18 +45,51 @@ class WebSocketProtocol(DaphneWebSocketProtocol):
     paused = False
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        self.unread += len(payload)
+        self.unread += len(payload) + FRAME
         if self.unread > MOST_UNREAD and not self.paused:
             self.paused = True
             self.transport.pauseProducing()
         super().onMessage(payload, isBinary)
 
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> Any:
+        # A client that says goodbye and does not read would be waited for without end.
+        reactor.callLater(CLOSE_PATIENCE, self.dropConnection, True)
+        return super().onCloseFrame(code, reasonRaw)
+
     def taken(self, size: int) -> None:
         """The application has taken a frame of `size` characters, which is at most its bytes."""
-        self.unread = max(0, self.unread - size) if self.application_queue.qsize() else 0
+        self.unread = max(0, self.unread - size - FRAME) if self.application_queue.qsize() else 0
         if self.paused and not self.unread:
             self.paused = False
             self.transport.resumeProducing()
+
+
+class Request(http_protocol.WebRequest):
+    """daphne's request, refused as soon as it is too large: stock daphne keeps all on the disk."""
+
+    received = 0
+
+    def gotLength(self, length: int | None) -> None:
+        super().gotLength(length)
+        if length is not None and length > settings.MAX_FORM:
+            self.refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.received > settings.MAX_FORM:
+            self.refuse()
+        else:
+            super().handleContentChunk(data)
+
+    def refuse(self) -> None:
+        transport = self.channel.transport
+        if not transport.disconnecting:
+            body = orjson.dumps(TooLarge().facts())
+            transport.write(
+                b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\n"
+                b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+            )
+            transport.loseConnection()
 
 
 class Transport:
@@ -100,12 +140,16 @@ class Server(DaphneServer):
     connections: dict[Any, dict[str, Any]]
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        # daphne believes a header of the client's here.
+        scope["root_path"] = ""
         if scope["type"] == "websocket" and hasattr(protocol.transport, "writeSomeData"):
             scope.setdefault("extensions", {})["messenger.transport"] = Transport(protocol)
         return super().create_application(protocol, scope)
 
     def run(self) -> None:
         WebSocketFactory.protocol = WebSocketProtocol
+        http_protocol.WebRequest = Request
+        reactor.callWhenRunning(hubs.get)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: reactor.callFromThread(self.finish))
         super().run()

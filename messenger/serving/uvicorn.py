@@ -1,6 +1,5 @@
 """uvicorn, with sockets that can be written to directly. The faster server, for load."""
 
-import asyncio
 from typing import Any
 
 import uvicorn
@@ -32,6 +31,7 @@ class Transport:
     def close(self, code: int, reason: str) -> None:
         protocol = self._protocol
         if protocol.close_sent or protocol.transport.is_closing():
+            protocol.drop_soon()
             return
         protocol.conn.send_close(code, reason)
         protocol.transport.write(b"".join(protocol.conn.data_to_send()))
@@ -41,14 +41,25 @@ class Transport:
         if protocol.read_paused:
             protocol.read_paused = False
             protocol.transport.resume_reading()
-        # abort, not close: a client that does not read would be waited for without end.
-        protocol.close_timer = asyncio.get_running_loop().call_later(
-            CLOSE_PATIENCE, protocol.transport.abort
-        )
+        protocol.drop_soon()
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, with our transport in the scope."""
+    """uvicorn's protocol, with our transport in the scope, and an end to every closing."""
+
+    def drop_soon(self) -> None:
+        """abort, not close: a client that does not read would be waited for without end."""
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(CLOSE_PATIENCE, self.transport.abort)
+
+    def handle_close(self, event: Any) -> None:
+        super().handle_close(event)
+        self.drop_soon()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.drop_soon()
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
@@ -81,6 +92,8 @@ def serve(application: Any, host: str, port: int, *, max_frame: int) -> None:
         lifespan="on",
         log_config=None,
         access_log=False,
+        # It would believe X-Forwarded-For from the loopback; messenger.addresses goes by PROXIES.
+        proxy_headers=False,
         timeout_graceful_shutdown=8,
         server_header=False,
     )

@@ -4,8 +4,15 @@ from uuid import UUID, uuid4
 
 from accounts.models import User
 from chats.models import Chat
-from chats.selectors import chat_for, last_seqs, places
-from chats.services import create_chat, delete_chat, join_chat, leave_chat, remove_member
+from chats.selectors import Place, chat_for, last_seqs, places
+from chats.services import (
+    add_member,
+    create_chat,
+    delete_chat,
+    join_chat,
+    leave_chat,
+    remove_member,
+)
 from messaging.reading import read_message
 from messaging.selectors import message_for
 from messaging.services import (
@@ -83,8 +90,14 @@ def test_places_are_the_living_chats_of_a_person_with_their_seqs(
     gone = create_chat(bob, kind="group", name="Gone")
     delete_chat(bob, gone)
     send_message(alice, chat=group.id, content="x")
-    assert places([bob.id, charlie.id]) == {bob.id: {group.id: 2}, charlie.id: {}}
-    assert last_seqs([group.id, gone.id, -1]) == {group.id: 2, gone.id: 2}
+    add_member(alice, chat=group, user=charlie)
+    send_message(alice, chat=group.id, content="y")
+    assert places([bob.id, charlie.id, -1]) == {
+        bob.id: {group.id: Place(joined_seq=1, last_seq=4)},
+        charlie.id: {group.id: Place(joined_seq=3, last_seq=4)},
+        -1: {},
+    }
+    assert last_seqs([group.id, gone.id, -1]) == {group.id: 4, gone.id: 2}
 
 
 def test_an_id_is_an_integer_or_a_uuid_in_its_plain_form() -> None:

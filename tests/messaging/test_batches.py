@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,16 +11,17 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from accounts.services import ban
+from chats.changes import changes_to
 from chats.models import Chat
 from chats.services import create_chat
 from messaging import content as contents
 from messaging.models import Message, Receipt
 from messaging.reading import Read, ReadMessage, read_messages
 from messaging.services import SendMessage, Sent, send_messages
-from messenger.batches import carry_out
+from messenger.batches import Held, carry_out
 from messenger.errors import Banned, Forbidden, Internal, Invalid, NotFound, Unavailable
 from messenger.ids import Ref
-from tests.chats.helpers import log, told
+from tests.chats.helpers import at_once, log, told
 from tests.people import make_user
 
 
@@ -126,8 +128,8 @@ def test_a_database_that_is_away_is_asked_once(alice: User) -> None:
         raise OperationalError("away")
 
     outcomes = carry_out(range(8), together)
-    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 8
-    assert asked == 1 and {outcome.retry_after for outcome in outcomes} == {1}
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
+    assert asked == 1 and [outcome.retry_after for outcome in refused] == [1] * 8
 
 
 def test_a_batch_of_fifty_asks_the_database_no_more_than_one_of_five(
@@ -171,6 +173,27 @@ def test_fifty_readers_ask_the_database_no_more_than_five(alice: User) -> None:
         counts.append(len(queries))
     assert counts[1] <= counts[0] + 2 and counts[1] <= 14
     assert Receipt.objects.count() == 2 * (5 + 50)
+
+
+def test_a_chat_that_somebody_holds_holds_up_no_other_and_no_stranger(
+    alice: User, bob: User, charlie: User, group: Chat
+) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer, for whom everybody waits.")
+    other = create_chat(alice, kind="group", name="Other", members=[bob])
+    mixed = [*say(alice, group, "1"), *say(alice, other, "2"), *say(alice, group, "3")]
+    [read] = [o.message.id for o in send_messages(say(alice, group, "0")) if isinstance(o, Sent)]
+    reads = [ReadMessage(reader_id=bob.id, message=ref) for ref in (read, -1)]
+    with changes_to(group.id):
+        sent, refused, unread = at_once(
+            partial(send_messages, mixed, False),
+            partial(send_messages, say(charlie, group, "x")),
+            partial(read_messages, reads, False),
+        )
+    assert [type(outcome) for outcome in sent] == [Held, Sent, Held]
+    assert [type(outcome) for outcome in refused] == [NotFound]
+    assert [type(outcome) for outcome in unread] == [Held, NotFound]
+    assert all(isinstance(outcome, Sent) for outcome in send_messages(mixed, False))
 
 
 def test_batches_of_any_mixture_and_order_have_their_outcomes_in_place(

@@ -236,6 +236,15 @@ def test_an_old_message_that_is_deleted_holds_up_nothing(
     assert group.memberships.get(user=bob).read_position == 11
 
 
+def test_who_has_read_everything_has_still_done_so_after_speaking(
+    alice: User, bob: User, group: Chat
+) -> None:
+    for speaker, count in ((bob, 3), (alice, 1), (bob, 2)):
+        say(speaker, group, count)
+        assert group.memberships.get(user=bob).read_position == 3
+    assert unread_counts(bob) == {group.id: 1} and unread_counts(alice) == {group.id: 5}
+
+
 def test_ones_own_messages_are_no_gap(alice: User, bob: User, group: Chat) -> None:
     for _ in range(5):
         read(bob, say(alice, group, 1))

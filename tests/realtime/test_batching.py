@@ -5,8 +5,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from messenger.batches import Held
 from messenger.errors import Internal
-from messenger.realtime.batching import HELD_UP, Batcher
+from messenger.realtime.batching import ANYTHING, HELD_UP, Batcher
 from messenger.realtime.threads import writers
 
 
@@ -15,11 +16,15 @@ class Store:
 
     def __init__(self) -> None:
         self.batches: list[list[Any]] = []
+        self.locked: set[Any] = set()
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
 
-    def together(self, commands: Sequence[Any]) -> list[Any]:
+    def together(self, commands: Sequence[Any], patient: bool) -> list[Any]:
+        if not patient and self.locked:
+            self.entered.release()
+            return [Held() if c in self.locked else f"done {c}" for c in commands]
         self.batches.append(list(commands))
         self.entered.release()
         assert self.gate.wait(10)
@@ -83,3 +88,42 @@ async def test_an_answer_that_cannot_be_given_does_not_keep_the_others_from_thei
     batcher.submit("one", fails)
     batcher.submit("two", answered.set_result)
     assert await answered == "done two"
+
+
+async def test_what_would_have_to_wait_waits_alone_and_keeps_its_order() -> None:
+    store = Store()
+    store.locked = {("a", 1), ("a", 2)}
+    batcher = Batcher(store.together, writers, key=lambda command: command[0])
+    store.gate.clear()
+    order: list[str] = []
+    for command in (("a", 1), ("b", 1), ("a", 2)):
+        batcher.submit(command, order.append)
+    await asyncio.to_thread(store.entered.acquire)
+    await asyncio.to_thread(store.entered.acquire)
+    assert order == ["done ('b', 1)"]
+    batcher.submit(("a", 3), order.append)
+    other = batcher.carry_out(("b", 2))
+    # What is about "a" stays behind what waits for it; "b" goes on.
+    assert await asyncio.wait_for(other, 5) == "done ('b', 2)"
+    store.locked = set()
+    store.gate.set()
+    while len(order) < 4:
+        await asyncio.sleep(0.005)
+    assert order[1:] == ["done ('a', 1)", "done ('a', 2)", "done ('a', 3)"]
+
+
+async def test_what_may_be_about_anything_runs_beside_nothing() -> None:
+    store = Store()
+    batcher = Batcher(store.together, writers, key=lambda c: ANYTHING if c == "any" else c)
+    store.gate.clear()
+    order: list[str] = []
+    batcher.submit("a", order.append)
+    await asyncio.to_thread(store.entered.acquire)
+    for command in ("any", "a", "b"):
+        batcher.submit(command, order.append)
+    await asyncio.sleep(HELD_UP * 2)
+    assert store.batches == [["a"]]
+    store.gate.set()
+    while len(order) < 4:
+        await asyncio.sleep(0.005)
+    assert order == ["done a", "done any", "done a", "done b"]

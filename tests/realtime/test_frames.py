@@ -10,7 +10,13 @@ from messenger.realtime import consumer
 from messenger.realtime.limits import FrameLimit
 from tests.sockets import Socket, miniapp
 
+DEEP: list[Any] = []
+for _ in range(300):
+    DEEP = [DEEP]
+
 JUNK: list[Any] = [
+    {"action": "send_message", "chat_id": 1, "text": "x", "request_id": DEEP},
+    {"action": "send_message", "chat_id": 1, "text": "x", "request_id": "x" * 129},
     "not json",
     "",
     " ",

@@ -8,9 +8,10 @@ import pytest
 from channels.layers import get_channel_layer
 
 from accounts.models import User
+from accounts.services import end_logins
 from chats.models import Chat, Membership
 from chats.selectors import events_after
-from chats.services import create_chat, delete_chat, leave_chat, remove_member
+from chats.services import create_chat, delete_chat, join_chat, leave_chat, remove_member
 from messaging.services import send_message
 from messenger.events import Event
 from messenger.realtime import doorbell
@@ -121,8 +122,9 @@ async def test_a_new_chat_reaches_members_though_the_news_was_lost(
     Snatched(monkeypatch)
     async with miniapp(bob) as b:
         chat = await in_db(lambda: create_chat(alice, kind="private", members=[bob]))
-        await asyncio.sleep(0.3)
         await say(alice, chat, "hello")
+        # From the beginning, though it was noticed late.
+        await b.get(action="chat_created")
         assert await texts(b, 1) == ["hello"]
 
 
@@ -145,6 +147,53 @@ async def test_who_leaves_in_the_middle_of_a_burst_hears_what_came_before(
         hubs.get().hear(snatched.events)
         assert await texts(b, 1) == ["before"]
         assert await b.silent()
+
+
+async def test_who_is_removed_while_arriving_hears_nothing_after_it(
+    alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with miniapp(alice) as a:
+        openings = hubs.get().openings
+        carry_out = openings.carry_out
+
+        async def slow(claims: Any) -> Any:
+            opening = await carry_out(claims)
+            await in_db(lambda: remove_member(alice, chat=group, user=bob))
+            await say(alice, group, "secret")
+            return opening
+
+        monkeypatch.setattr(openings, "carry_out", slow)
+        async with miniapp(bob) as b:
+            await a.ask({"action": "nothing"}, action="new_message")
+            await a.get(action="error")
+            await say(alice, group, "more")
+            assert await b.silent()
+            assert all(socket.user_id != bob.id for socket in _followers(group))
+
+
+async def test_who_leaves_and_comes_back_in_one_go_hears_what_follows(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await in_db(lambda: create_chat(alice, kind="group", name="g", is_open=True))
+    await in_db(join_chat, bob, chat)
+    snatched = Snatched(monkeypatch)
+    async with miniapp(bob) as b:
+        await in_db(leave_chat, bob, chat)
+        await in_db(join_chat, bob, chat)
+        await say(alice, chat, "back")
+        hubs.get().hear(snatched.events)
+        await b.get(action="chat_created")
+        assert await texts(b, 1) == ["back"]
+
+
+async def test_a_logout_whose_news_was_lost_closes_the_socket_all_the_same(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "COMPARE_ALONE", 0.05)
+    async with miniapp(alice) as a:
+        Snatched(monkeypatch)
+        await in_db(lambda: end_logins(alice.id, reason="logout"))
+        assert await a.closed() == 4401
 
 
 async def test_a_deleted_chat_has_no_stream(alice: User, bob: User, group: Chat) -> None:

@@ -27,13 +27,13 @@ from messaging.selectors import Unread
 from messaging.services import SendMessage, Sent, send_messages
 from messenger.errors import MessengerError
 from messenger.ids import Ref
-from messenger.protocols.base import Call, Incoming, Protocol, To, text_of
+from messenger.protocols.base import Call, Incoming, Protocol, To, request_id_of, text_of
 from messenger.protocols.fields import Choice, Identifier, Identifiers, Text
 from messenger.protocols.miniapp import shapes
 
 
 def decode(frame: dict[str, Any]) -> Incoming:
-    return Incoming(text_of(frame.get("action"), "action"), frame, frame.get("request_id"))
+    return Incoming(text_of(frame.get("action"), "action"), frame, request_id_of(frame))
 
 
 def answer(action: str, words: dict[str, Any], request_id: Any) -> dict[str, Any]:
