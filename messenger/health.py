@@ -20,7 +20,7 @@ from messenger.realtime import hub as hubs
 from messenger.realtime.threads import in_db
 
 # Seconds that the canary may take, and for which an answer is given again: anyone may ask.
-PATIENCE = 3.0
+PATIENCE = 1.5
 KEPT = 1.0
 
 
@@ -61,7 +61,7 @@ async def _check() -> dict[str, str]:
     hub = hubs.get()
     token = hub.next_id()
     answer = {"database": "ok", "layer": "ok", "canary": "ok"}
-    await hub.relay.joined()
+    await hub.relay.joined(0.5)
     sang = hub.expect_canary(token)
 
     def write() -> None:

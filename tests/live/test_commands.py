@@ -53,3 +53,5 @@ def test_every_command_explains_itself(command: str) -> None:
         check=False,
     )
     assert done.returncode == 0 and "usage:" in done.stdout
+    if command == "serve":
+        assert "--server {daphne,uvicorn}" in done.stdout and "SIGTERM" in done.stdout

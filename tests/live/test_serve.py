@@ -61,11 +61,11 @@ async def test_a_client_that_does_not_read_is_closed_and_costs_little(
                 slowest = max(slowest, time.monotonic() - started)
             return slowest
 
-        await talk(20, b, deaf)
+        await talk(12, b, deaf)
         before = _memory(server.process.pid)
         deaf.transport.pause_reading()
-        slowest = await talk(30, b)
-        # 29 MB went by it. What the kernel's buffers take does not wait in the server; what the
+        slowest = await talk(24, b)
+        # 23 MB went by it. What the kernel's buffers take does not wait in the server; what the
         # server needs anyhow for that many messages is a few MB.
         assert _memory(server.process.pid) - before < 16_000
         assert "too slow" in server.log.read_text()
@@ -96,18 +96,7 @@ async def test_what_was_acknowledged_is_there_after_kill_9(
     assert [text for _, text in stored] == [f"{number}" for number in range(len(stored))]
 
 
-def test_serve_explains_itself() -> None:
-    done = subprocess.run(
-        [sys.executable, "manage.py", "serve", "--help"],
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "--server {daphne,uvicorn}" in done.stdout and "SIGTERM" in done.stdout
-
-
-@pytest.mark.parametrize("port", ["x", "0", "65536", "-1"])
+@pytest.mark.parametrize("port", ["x", "65536"])
 def test_a_bad_port_is_a_sentence(port: str) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "serve", f"--port={port}"],
@@ -137,17 +126,17 @@ async def test_a_flood_is_not_taken_in_faster_than_it_is_handled(
             await get(a, action="unread_messages")
             await get(b, action="unread_messages")
             before = _memory(server.process.pid)
-            # Each waits for the one before it to be looked up: 40 MB that come faster than that.
+            # Each waits for the one before it to be looked up: 24 MB that come faster than that.
             nobody = ["00000000-0000-0000-0000-000000000000"]
             create = {"action": "create_chat", "type": "group", "name": "x", "user_ids": nobody}
             flood = asyncio.create_task(
-                _send_all(a, json.dumps({**create, "x": "x" * 40_000}), 1_000)
+                _send_all(a, json.dumps({**create, "x": "x" * 40_000}), 600)
             )
             await ask(
                 b, {"action": "send_message", "chat_id": group.id, "text": "x"},
                 action="message_sent",
             )  # fmt: skip
-            for _ in range(1_000):
+            for _ in range(600):
                 while (await get(a))["action"] != "error":
                     pass
             await flood
