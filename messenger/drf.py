@@ -9,9 +9,10 @@ import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from rest_framework import exceptions as drf
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.parsers import BaseParser
 from rest_framework.parsers import JSONParser as DRFJSONParser
 from rest_framework.renderers import JSONRenderer as DRFJSONRenderer
 from rest_framework.request import Request
@@ -73,6 +74,18 @@ class JSONParser(DRFJSONParser):
             return orjson.loads(body)
         except ValueError:
             raise errors.Malformed from None
+
+
+class FormParser(BaseParser):
+    """A form's fields, each once, in UTF-8 whatever charset the client names."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        body = stream.read()
+        if len(body) > settings.MAX_BODY:
+            raise errors.TooLarge
+        return QueryDict(body, encoding="utf-8").dict()
 
 
 class JSONRenderer(DRFJSONRenderer):

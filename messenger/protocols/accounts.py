@@ -1,14 +1,21 @@
-"""What the protocols' ways of signing up and in have in common."""
+"""Signing up, in and out: what the protocols have in common. Each adds its fields and its words."""
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
-from rest_framework import serializers
+from rest_framework import serializers, status
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
 
-from accounts.models import fold
+from accounts import services
+from accounts.models import User, fold
+from accounts.tokens import TokenPair
 from messenger.drf import address_of
 from messenger.realtime import limits
+from messenger.rest import claims_of, fields_of
 
 
 class Credentials(serializers.Serializer):
@@ -38,8 +45,64 @@ class RefreshToken(serializers.Serializer):
         return {"token": token}
 
 
-def limit_register(request: Request) -> None:
-    limits.check(limits.REGISTER, address_of(request))
+def tokens(pair: TokenPair) -> dict[str, Any]:
+    """A pair of tokens as OAuth2 names them."""
+    return {"access_token": pair.access, "refresh_token": pair.refresh, "token_type": "bearer"}
+
+
+class AccountViewSet(ViewSet):
+    """
+    `register` and `login`. A protocol says with which fields somebody signs up (`registration`),
+    what the answer calls a person (`user`) and their tokens (`tokens`).
+    """
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+    hashes_passwords = True
+
+    registration: ClassVar[type[serializers.Serializer]]
+
+    def user(self, user: User) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def tokens(self, pair: TokenPair) -> dict[str, Any]:
+        return tokens(pair)
+
+    def register(self, request: Request) -> Response:
+        limits.check(limits.REGISTER, address_of(request))
+        form = self.registration(data=fields_of(request))
+        form.is_valid(raise_exception=True)
+        user = services.register(**form.validated_data)
+        return Response(self.user(user), status=status.HTTP_201_CREATED)
+
+    def login(self, request: Request) -> Response:
+        form = Credentials(data=fields_of(request))
+        form.is_valid(raise_exception=True)
+        login, password = form.validated_data["login"], form.validated_data["password"]
+        limit_login(request, login)
+        return Response(self.tokens(services.log_in(login, password)))
+
+
+class RefreshViewSet(ViewSet):
+    """`refresh`: exchange a refresh token; the old one is worthless after it."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+
+    def refresh(self, request: Request) -> Response:
+        form = RefreshToken(data=fields_of(request))
+        form.is_valid(raise_exception=True)
+        received_at = request.META.get("messenger.received_at") or datetime.now(UTC)
+        pair = services.refresh(form.validated_data["token"], received_at=received_at)
+        return Response(tokens(pair))
+
+
+class LogoutViewSet(ViewSet):
+    """`logout`: this login ends and its sockets close."""
+
+    def logout(self, request: Request) -> Response:
+        services.log_out(claims_of(request).login_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def limit_login(request: HttpRequest | Request, login: str) -> None:

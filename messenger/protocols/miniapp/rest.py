@@ -1,15 +1,18 @@
 """The mini-app's REST: signing up, signing in, the list of people."""
 
-from rest_framework import serializers, status
-from rest_framework.permissions import AllowAny
+from typing import Any
+
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from accounts import selectors, services
-from messenger.protocols.accounts import Credentials, limit_login, limit_register
+from accounts import selectors
+from accounts.models import User
+from accounts.tokens import TokenPair
+from messenger.protocols.accounts import AccountViewSet
 from messenger.protocols.miniapp import shapes
-from messenger.rest import WholeField, fields_of, route
+from messenger.rest import WholeField, route
 
 
 class Registration(serializers.Serializer):
@@ -24,26 +27,16 @@ class Listing(serializers.Serializer):
     offset = WholeField(min_value=0, max_value=10**9, required=False, default=0)
 
 
-class AccountViewSet(ViewSet):
+class MiniappAccountViewSet(AccountViewSet):
     """`POST /register` and `POST /login`."""
 
-    permission_classes = [AllowAny]
-    authentication_classes = []
-    hashes_passwords = True
+    registration = Registration
 
-    def register(self, request: Request) -> Response:
-        limit_register(request)
-        form = Registration(data=fields_of(request))
-        form.is_valid(raise_exception=True)
-        user = services.register(**form.validated_data)
-        return Response(shapes.user(user), status=status.HTTP_201_CREATED)
+    def user(self, user: User) -> dict[str, Any]:
+        return shapes.user(user)
 
-    def login(self, request: Request) -> Response:
-        form = Credentials(data=fields_of(request))
-        form.is_valid(raise_exception=True)
-        login, password = form.validated_data["login"], form.validated_data["password"]
-        limit_login(request, login)
-        return Response(shapes.tokens(services.log_in(login, password)))
+    def tokens(self, pair: TokenPair) -> dict[str, Any]:
+        return shapes.tokens(pair)
 
 
 class PeopleViewSet(ViewSet):
@@ -60,7 +53,7 @@ class PeopleViewSet(ViewSet):
 
 
 routes = [
-    route("register", AccountViewSet, post="register"),
-    route("login", AccountViewSet, post="login"),
+    route("register", MiniappAccountViewSet, post="register"),
+    route("login", MiniappAccountViewSet, post="login"),
     route("users_list", PeopleViewSet, get="list"),
 ]

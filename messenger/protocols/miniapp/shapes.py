@@ -6,6 +6,7 @@ from accounts.models import User
 from accounts.tokens import TokenPair
 from chats.events import ChatFacts
 from messaging.events import MessageFacts
+from messenger.protocols import accounts
 
 
 def user(user: User) -> dict[str, Any]:
@@ -13,12 +14,7 @@ def user(user: User) -> dict[str, Any]:
 
 
 def tokens(pair: TokenPair) -> dict[str, Any]:
-    return {
-        "token": pair.access,
-        "access_token": pair.access,
-        "refresh_token": pair.refresh,
-        "token_type": "bearer",
-    }
+    return {"token": pair.access, **accounts.tokens(pair)}
 
 
 def chat(facts: ChatFacts) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from accounts.models import User
-from accounts.tokens import TokenPair
 from messaging.events import MessageFacts
 
 
@@ -17,10 +16,6 @@ def user(user: User) -> dict[str, Any]:
         "is_active": user.is_active,
         "created_at": user.created_at,
     }
-
-
-def tokens(pair: TokenPair) -> dict[str, Any]:
-    return {"access_token": pair.access, "refresh_token": pair.refresh, "token_type": "bearer"}
 
 
 def message(facts: MessageFacts, reactions: list[dict[str, Any]]) -> dict[str, Any]:
