@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.services import start_login
 from chats.models import Membership
 from chats.services import create_chat
-from messaging import selectors
+from messaging import unread
 from messaging.models import Message
 from messaging.reading import Read, ReadMessage, read_messages
 from messaging.services import SendMessage, Sent, send_messages
@@ -117,9 +117,9 @@ def time_unread(people: list[int], repeats: int) -> list[dict[str, Any]]:
     for _ in range(repeats + 1):
         for index, user in enumerate(users):
             began = time.perf_counter()
-            counts = selectors.unread_counts(user)
+            counts = unread.unread_counts(user)
             counted = time.perf_counter()
-            found = selectors.unread_messages(user)
+            found = unread.unread_messages(user)
             listed = time.perf_counter()
             counting[index].append((counted - began) * 1000)
             listing[index].append((listed - counted) * 1000)

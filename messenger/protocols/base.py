@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accounts.models import User
-from messaging.selectors import Unread
+from messaging.unread import Unread
 from messenger.errors import Invalid, Malformed, MessengerError, UnknownCommand
 from messenger.events import ChatEvent, Event
 from messenger.protocols.fields import Field

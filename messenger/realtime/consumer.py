@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 
 from accounts import selectors as accounts
 from accounts.tokens import Claims
-from messaging.selectors import Unread, unread_messages
+from messaging.unread import Unread, unread_messages
 from messenger.errors import (
     Internal,
     Malformed,

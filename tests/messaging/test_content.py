@@ -9,8 +9,8 @@ import pytest
 from accounts.models import User
 from chats.models import Chat
 from messaging.content import check, fingerprint
+from messaging.history import history
 from messaging.models import Message
-from messaging.selectors import history
 from messaging.services import edit_message, send_message
 from messenger.errors import Invalid
 

@@ -10,8 +10,8 @@ from accounts.services import authenticate
 from chats.models import Chat, LogEntry
 from chats.services import delete_chat
 from messaging.models import Message, Reaction, Receipt
-from messaging.selectors import unread_counts
 from messaging.services import delete_message
+from messaging.unread import unread_counts
 
 
 def rows() -> dict[str, int]:

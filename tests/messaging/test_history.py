@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from chats.models import Chat
 from chats.services import create_chat
+from messaging.history import history, last_messages
 from messaging.reading import read_message
-from messaging.selectors import history
 from messaging.services import (
     SendMessage,
     delete_message,
@@ -106,3 +106,70 @@ def test_the_deepest_page_is_one_query_as_the_first_is(alice: User, group: Chat)
         with CaptureQueriesContext(connection) as queries:
             assert len(history(group.id, limit=9, before=before).messages) == 9
         assert len(queries) == 1
+
+
+def test_forward_pages_joined_are_the_whole_history(group: Chat, seventeen: list[int]) -> None:
+    oldest_first = seventeen[::-1]
+    for limit in (1, 3, 16, 17, 18):
+        page = history(group.id, limit=limit, after=0)
+        joined = page.messages[::-1]
+        while page.has_more:
+            page = history(group.id, limit=limit, after=joined[-1].id)
+            joined += page.messages[::-1]
+        assert [message.id for message in joined] == oldest_first
+    assert history(group.id, after=seventeen[0]).messages == []
+
+
+def test_a_page_between_two_messages_holds_what_is_between_them(
+    group: Chat, seventeen: list[int]
+) -> None:
+    page = history(group.id, before=seventeen[2], after=seventeen[6])
+    assert [message.id for message in page.messages] == seventeen[3:6] and not page.has_more
+    page = history(group.id, before=seventeen[2], after=seventeen[6], limit=2)
+    assert [message.id for message in page.messages] == seventeen[4:6] and page.has_more
+
+
+def test_skipping_leaves_out_the_newest(group: Chat, seventeen: list[int]) -> None:
+    for skip in (1, 5, 16, 17, 100):
+        page = history(group.id, limit=4, skip=skip)
+        assert [message.id for message in page.messages] == seventeen[skip : skip + 4]
+        assert page.has_more == (skip + 4 < 17)
+
+
+def test_without_the_deleted_pages_are_as_long_as_asked_for(
+    alice: User, group: Chat, seventeen: list[int]
+) -> None:
+    for id in seventeen[1:9]:
+        delete_message(alice, message=id)
+    left = seventeen[:1] + seventeen[9:]
+    page = history(group.id, limit=3, deleted=False)
+    assert [message.id for message in page.messages] == left[:3] and page.has_more
+    # A deleted message is still a place to go on from, in both directions.
+    page = history(group.id, limit=3, before=seventeen[4], deleted=False)
+    assert [message.id for message in page.messages] == left[1:4]
+    page = history(group.id, limit=30, after=seventeen[4], deleted=False)
+    assert [message.id for message in page.messages] == left[:1]
+
+
+def test_after_a_message_that_is_not_in_the_chat_is_not_found(
+    alice: User, group: Chat, seventeen: list[int]
+) -> None:
+    other = create_chat(alice, kind="group", name="Mine")
+    foreign = send_message(alice, chat=other.id, content="x").message
+    for ref in (foreign.id, UUID(foreign.uuid), -1, uuid4()):
+        with pytest.raises(NotFound):
+            history(group.id, after=ref)
+
+
+def test_the_last_message_of_each_chat_is_its_newest_that_was_not_deleted(
+    alice: User, bob: User, group: Chat, seventeen: list[int]
+) -> None:
+    empty = create_chat(alice, kind="group", name="Empty")
+    private = create_chat(alice, kind="private", members=[bob])
+    said = send_message(bob, chat=private.id, content="hi").message
+    delete_message(alice, message=seventeen[0])
+    found = last_messages([group.id, empty.id, private.id])
+    assert {chat_id: facts.id for chat_id, facts in found.items()} == {
+        group.id: seventeen[1],
+        private.id: said.id,
+    }

@@ -12,8 +12,8 @@ from chats.models import Chat, Membership
 from chats.services import create_chat, delete_chat, join_chat, leave_chat
 from messaging.models import ReadRange
 from messaging.reading import ReadMessage, read_message, read_messages
-from messaging.selectors import UNREAD_LIST, unread_counts, unread_messages
 from messaging.services import SendMessage, Sent, delete_message, send_message, send_messages
+from messaging.unread import UNREAD_LIST, unread_counts, unread_messages
 
 
 def say(author: User, chat: Chat, count: int) -> list[int]:

@@ -23,8 +23,8 @@ from messaging.events import (
     ReactionRemoved,
 )
 from messaging.reading import Read, ReadMessage, read_messages
-from messaging.selectors import Unread
 from messaging.services import SendMessage, Sent, send_messages
+from messaging.unread import Unread
 from messenger.errors import MessengerError
 from messenger.ids import Ref
 from messenger.protocols.base import Call, Incoming, Protocol, To, request_id_of, text_of

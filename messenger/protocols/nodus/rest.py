@@ -9,7 +9,8 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.models import User
 from chats.selectors import chat_for
-from messaging import selectors as messages
+from messaging.history import history
+from messaging.selectors import reactions_to
 from messenger.ids import Ref, parse_ref
 from messenger.protocols.accounts import AccountViewSet, LogoutViewSet, RefreshViewSet
 from messenger.protocols.nodus import shapes
@@ -66,8 +67,8 @@ class MessageViewSet(ViewSet):
         form.is_valid(raise_exception=True)
         wanted = form.validated_data
         chat = chat_for(user_of(request), wanted["chat_id"]).chat
-        page = messages.history(chat.id, limit=wanted["limit"], before=wanted["before_id"])
-        reactions = messages.reactions_to(facts.id for facts in page.messages)
+        page = history(chat.id, limit=wanted["limit"], before=wanted["before_id"])
+        reactions = reactions_to(facts.id for facts in page.messages)
         return Response(
             {
                 "messages": [
