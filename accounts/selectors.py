@@ -1,6 +1,7 @@
 """Reading people and logins."""
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -30,13 +31,19 @@ def user_for(ref: Ref) -> User:
         raise NotFound from None
 
 
-def users_for(refs: list[Ref]) -> list[User]:
-    """The active people of `refs`, each once, in the order given. UnknownUsers names the rest."""
+def people(refs: Collection[Ref]) -> dict[Ref, User]:
+    """Those of `refs` who are active people, by both forms of their ids. One query."""
     ids = [ref for ref in refs if not isinstance(ref, UUID)]
     uuids = [ref for ref in refs if isinstance(ref, UUID)]
     found: dict[Ref, User] = {}
     for user in User.objects.filter(Q(id__in=ids) | Q(uuid__in=uuids), is_active=True):
         found[user.id] = found[user.uuid] = user
+    return found
+
+
+def users_for(refs: list[Ref]) -> list[User]:
+    """The active people of `refs`, each once, in the order given. UnknownUsers names the rest."""
+    found = people(refs)
     unknown = [str(ref) for ref in dict.fromkeys(refs) if ref not in found]
     if unknown:
         sentence = f"there is nobody with the id {', '.join(unknown)}"

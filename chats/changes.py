@@ -39,6 +39,7 @@ class LockedChat:
     kind: str
     last_seq: int
     last_position: int
+    last_activity_at: datetime
 
     def next_seq(self) -> int:
         self.last_seq += 1
@@ -88,6 +89,8 @@ class Changes:
             origin=origin,
             **facts,
         )
+        if event.activity:
+            chat.last_activity_at = self.now
         self.events.append(recorded)
         self.entries.append((chat.id, seq, event.kind, message_id, actor_id, log_facts, self.now))
         return recorded
@@ -98,7 +101,7 @@ class Changes:
         set_by_id(
             "chats_chat",
             ("last_seq", "last_position", "last_activity_at"),
-            [(chat.id, chat.last_seq, chat.last_position, self.now) for chat in chats],
+            [(c.id, c.last_seq, c.last_position, c.last_activity_at) for c in chats],
         )
         insert_many(LogEntry, LOG_COLUMNS, self.entries)
         publish(*self.events)
@@ -133,7 +136,7 @@ def lock_chats(
         _living(ids, members)
         .select_for_update(skip_locked=not wait and connection.features.has_select_for_update)
         .order_by("id")
-        .values_list("id", "uuid", "kind", "last_seq", "last_position")
+        .values_list("id", "uuid", "kind", "last_seq", "last_position", "last_activity_at")
     )
     return {row[0]: LockedChat(*row) for row in rows}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 
 from accounts.models import User
 from chats import events
@@ -34,6 +34,61 @@ def chat_for(user: User, ref: Ref) -> Membership:
     membership = Membership.from_db("default", _MEMBERSHIP, rows[0][: len(_MEMBERSHIP)])
     membership.chat = Chat.from_db("default", _CHAT, rows[0][len(_MEMBERSHIP) :])
     return membership
+
+
+def chats_of(user: User, *, limit: int | None = None, skip: int = 0) -> list[Membership]:
+    """The memberships of `user`, each with its `.chat`, latest activity first. One query."""
+    rows = (
+        Membership.objects.filter(user_id=user.id, chat__deleted_at=None)
+        .select_related("chat")
+        .order_by("-chat__last_activity_at", "-chat_id")
+    )
+    return list(rows[skip:] if limit is None else rows[skip : skip + limit])
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a list says of a chat besides its own columns, to one of its members."""
+
+    owner_id: int | None
+    members_count: int
+    # The other person in a private chat.
+    partner_name: str | None
+
+
+def overviews(user: User, chats: Iterable[Chat]) -> dict[int, Overview]:
+    """By chat id, for chats that `user` is in. Two queries."""
+    chats = list(chats)
+    members = Membership.objects.filter(chat_id__in=[chat.id for chat in chats])
+    counted = members.values_list("chat_id").annotate(
+        count=Count("id"), owner=Min("user_id", filter=Q(role=Membership.Role.OWNER))
+    )
+    private = [chat.id for chat in chats if chat.kind == Chat.Kind.PRIVATE]
+    partners = Membership.objects.filter(chat_id__in=private).exclude(user_id=user.id)
+    names = {
+        chat_id: name or username
+        for chat_id, name, username in partners.values_list(
+            "chat_id", "user__name", "user__username"
+        )
+    }
+    return {
+        chat_id: Overview(owner_id, count, names.get(chat_id))
+        for chat_id, count, owner_id in counted
+    }
+
+
+def contacts(user: User) -> QuerySet[User]:
+    """The active people who share a chat with `user`, without themselves."""
+    own = Membership.objects.filter(user_id=user.id, chat__deleted_at=None)
+    shared = Membership.objects.filter(chat_id__in=own.values("chat_id"))
+    others = User.objects.filter(is_active=True, id__in=shared.values("user_id"))
+    return others.exclude(id=user.id).order_by("id")
+
+
+def members_of(chat: Chat) -> QuerySet[User]:
+    """The active people in a chat."""
+    inside = Membership.objects.filter(chat_id=chat.id)
+    return User.objects.filter(is_active=True, id__in=inside.values("user_id")).order_by("id")
 
 
 _MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]

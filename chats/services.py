@@ -1,11 +1,12 @@
 """What can be done with chats: create, join, add, leave, remove, rename, delete."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import selectors as accounts
 from accounts.models import User
 from chats import selectors
 from chats.changes import Changes, LockedChat, changes_to
@@ -19,7 +20,8 @@ from chats.events import (
     RoleChanged,
 )
 from chats.models import Chat, Membership
-from messenger.errors import Conflict, Forbidden, Invalid, NotFound
+from messenger.errors import Banned, Conflict, Forbidden, Invalid, MessengerError, NotFound
+from messenger.ids import Ref, lookup
 
 MAX_MEMBERS = 1000
 MAX_NAME = 100
@@ -55,7 +57,7 @@ def create_chat(
 
     pair = None
     if kind == Chat.Kind.PRIVATE:
-        pair = "{}:{}".format(*sorted(user.id for user in people))
+        pair = _pair(*(user.id for user in people))
         if existing := Chat.objects.filter(pair=pair, deleted_at=None).first():
             return existing
     try:
@@ -88,20 +90,58 @@ def create_chat(
         return theirs
 
 
-def join_chat(user: User, chat: Chat) -> None:
+def open_private_chats(
+    wanted: Iterable[tuple[int, Ref]],
+) -> dict[tuple[int, Ref], int | MessengerError]:
+    """
+    For each (user id, what they call the other person) the id of their private chat, created where
+    there is none. Two queries for those that exist. NotFound for a person who is not there.
+    """
+    wanted = set(wanted)
+    refs = {ref for _, ref in wanted} | {user_id for user_id, _ in wanted}
+    people = accounts.people(refs)
+    outcomes: dict[tuple[int, Ref], int | MessengerError] = {}
+    pairs: dict[tuple[int, Ref], str] = {}
+    for user_id, ref in wanted:
+        if user_id not in people:
+            outcomes[user_id, ref] = Banned()
+        elif ref not in people:
+            outcomes[user_id, ref] = NotFound()
+        else:
+            pairs[user_id, ref] = _pair(user_id, people[ref].id)
+    existing = Chat.objects.filter(pair__in=set(pairs.values()), deleted_at=None)
+    ids = dict(existing.values_list("pair", "id"))
+    for (user_id, ref), pair in pairs.items():
+        try:
+            if pair not in ids:
+                kind = Chat.Kind.PRIVATE
+                ids[pair] = create_chat(people[user_id], kind=kind, members=[people[ref]]).id
+            outcomes[user_id, ref] = ids[pair]
+        except MessengerError as error:
+            outcomes[user_id, ref] = error
+    return outcomes
+
+
+def join_chat(user: User, chat: Chat | Ref) -> Chat:
     """
     Become a member of an open group. Again: nothing happens. Forbidden for a closed group, NotFound
     for a private chat or one that is gone.
     """
+    if not isinstance(chat, Chat):
+        found = Chat.objects.filter(kind=Chat.Kind.GROUP, deleted_at=None, **lookup(chat)).first()
+        if found is None:
+            raise NotFound
+        chat = found
     with changes_to(chat.id) as changes:
         locked = _locked(changes, chat)
         if chat.kind != Chat.Kind.GROUP:
             raise NotFound
         if Membership.objects.filter(chat_id=chat.id, user_id=user.id).exists():
-            return
+            return chat
         if not chat.is_open:
             raise Forbidden("This group is by invitation.")
         _add(changes, locked, chat, user, actor=user)
+    return chat
 
 
 def add_member(actor: User, *, chat: Chat, user: User) -> None:
@@ -189,6 +229,11 @@ def delete_chat(actor: User | None, chat: Chat) -> None:
             if chat.kind == Chat.Kind.GROUP and membership.role != Membership.Role.OWNER:
                 raise Forbidden("Only the owner deletes a group.")
         _delete(changes, locked, actor_id=actor.id if actor else None)
+
+
+def _pair(*user_ids: int) -> str:
+    """What is unique about a private chat."""
+    return ":".join(str(user_id) for user_id in sorted(user_ids))
 
 
 def _check_text(field: str, text: str, longest: int) -> None:

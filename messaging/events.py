@@ -42,6 +42,8 @@ class MessageSent(MessageEvent):
     """A message was stored."""
 
     kind: ClassVar[str] = "message_sent"
+    # It was sent to a person, not into a chat.
+    direct: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ class MessageEdited(MessageEvent):
     """Its author changed the content."""
 
     kind: ClassVar[str] = "message_edited"
+    activity: ClassVar[bool] = False
     # Ids of the people who have read it (in any version).
     readers: list[int]
     read_by_all: bool
@@ -59,6 +62,7 @@ class MessageDeleted(MessageEvent):
     """It was deleted: by its author, the owner of the chat or a moderator (`actor_id`)."""
 
     kind: ClassVar[str] = "message_deleted"
+    activity: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,7 @@ class MessageRead(MessageEvent):
     """Somebody other than the author read it for the first time, at `created_at`."""
 
     kind: ClassVar[str] = "message_read"
+    activity: ClassVar[bool] = False
     reader_id: int
     reader_uuid: str
     # UUIDs of all who have read it by now, in that order, and when the first of them did.
@@ -80,6 +85,7 @@ class ReactionAdded(MessageEvent):
     """Somebody put an emoji on it."""
 
     kind: ClassVar[str] = "reaction_added"
+    activity: ClassVar[bool] = False
     reaction_id: int
     user_id: int
     user_uuid: str
@@ -91,6 +97,7 @@ class ReactionRemoved(MessageEvent):
     """Somebody took an emoji off it."""
 
     kind: ClassVar[str] = "reaction_removed"
+    activity: ClassVar[bool] = False
     user_id: int
     user_uuid: str
     emoji: str

@@ -53,6 +53,8 @@ class ChatEvent(Event):
     seq: int
     actor_id: int | None
     created_at: str
+    # Whether it brings its chat to the top of people's lists.
+    activity: ClassVar[bool] = True
     # The socket whose command made it, as "<process>:<number>"; None from REST and the admin.
     origin: str | None = None
 

@@ -8,7 +8,13 @@ import pytest
 from accounts.models import User
 from chats.models import Chat
 from chats.services import create_chat, delete_chat, update_chat
-from messaging.services import send_message
+from messaging.services import (
+    add_reaction,
+    delete_message,
+    edit_message,
+    read_message,
+    send_message,
+)
 from messenger.errors import Forbidden, Invalid, NotFound
 from tests.chats.helpers import at_once, log, meanwhile, told
 
@@ -99,12 +105,24 @@ def test_a_change_to_a_deleted_chat_is_refused(alice: User, group: Chat) -> None
     assert log(group) == [(1, "chat_created"), (2, "chat_deleted")]
 
 
-def test_every_change_is_activity(alice: User, group: Chat) -> None:
+def test_what_is_said_brings_a_chat_up_and_what_is_read_does_not(
+    alice: User, bob: User, group: Chat
+) -> None:
     before = group.last_activity_at
-    send_message(alice, chat=group.id, content="x")
+    sent = send_message(alice, chat=group.id, content="x").message
     group.refresh_from_db()
     assert group.last_activity_at > before
     assert (group.last_seq, group.last_position) == (2, 1)
+    before = group.last_activity_at
+    read_message(bob, message=sent.id)
+    add_reaction(bob, message=sent.id, emoji="👍")
+    edit_message(alice, message=sent.id, content="y")
+    delete_message(alice, message=sent.id)
+    group.refresh_from_db()
+    assert (group.last_activity_at, group.last_seq) == (before, 6)
+    update_chat(alice, chat=group, name="Other")
+    group.refresh_from_db()
+    assert group.last_activity_at > before
 
 
 def test_renamed_at_once_by_many_a_chat_has_the_name_that_was_told_last(
