@@ -195,7 +195,7 @@ def _rebuild(entries: list[LogEntry], base: dict[int, dict[str, Any]]) -> list[C
         readers = receipts[entry.message_id]
         match entry.kind:
             case events.MessageSent.kind:
-                rebuilt.append(events.MessageSent(**common))
+                rebuilt.append(events.MessageSent(**common, **kept))
             case events.MessageEdited.kind:
                 rebuilt.append(
                     events.MessageEdited(

@@ -1,7 +1,7 @@
 """Sending messages: many in one transaction, each once, with its first answer for ever."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from django.db.models import Q
 from accounts.models import User
 from chats.changes import Changes, changes_to
 from chats.models import Chat, Membership
+from chats.services import open_private_chats
 from messaging import content as contents
 from messaging.events import (
     MessageFacts,
@@ -30,7 +31,9 @@ class SendMessage:
     """One message to store. `key` is the client's name for it (its idempotency key)."""
 
     author_id: int
-    chat: Ref
+    # Where to: a chat, or the private chat with a person, opened if need be.
+    chat: Ref | None = None
+    recipient: Ref | None = None
     content: str | None
     type: str = "text"
     payload: Any = None
@@ -68,7 +71,8 @@ class NewMessage(NamedTuple):
 def send_message(
     author: User,
     *,
-    chat: Ref,
+    chat: Ref | None = None,
+    recipient: Ref | None = None,
     content: str | None,
     type: str = "text",
     payload: Any = None,
@@ -77,13 +81,15 @@ def send_message(
     origin: str | None = None,
 ) -> Sent:
     """
-    Store a message and tell the chat. With a `key` that this author used before, nothing is stored
-    and the first answer comes again; KeyReused if it came with something else. NotFound for a chat
-    that the author is not in, Invalid for content that can't be.
+    Store a message and tell the chat, or the private chat with `recipient`. With a `key` that this
+    author used before, nothing is stored and the first answer comes again; KeyReused if it came
+    with something else. NotFound for a chat that the author is not in or a person who is not there,
+    Invalid for content that can't be.
     """
     command = SendMessage(
         author_id=author.id,
         chat=chat,
+        recipient=recipient,
         content=content,
         type=type,
         payload=payload,
@@ -116,11 +122,35 @@ def send_messages(
             sound.append(index)
         except MessengerError as error:
             outcomes[index] = error
+    commands = _to_chats(commands, sound, outcomes)
+    sound = [index for index in sound if index not in outcomes]
     chats = {commands[index].chat for index in sound}
     together = partial(_send_together, wait=patient or len(chats) == 1)
     stored = carry_out([commands[index] for index in sound], together)
     outcomes.update(zip(sound, stored, strict=True))
     return [outcomes[index] for index in range(len(commands))]
+
+
+def _to_chats(
+    commands: Sequence[SendMessage],
+    sound: Sequence[int],
+    outcomes: dict[int, Sent | MessengerError | Held],
+) -> list[SendMessage]:
+    """The commands with a chat in each that goes to a person; what can't be opened fails here."""
+    addressed = list(commands)
+    wanted = {
+        index: (commands[index].author_id, recipient)
+        for index in sound
+        if (recipient := commands[index].recipient) is not None
+    }
+    opened = open_private_chats(wanted.values()) if wanted else {}
+    for index, who in wanted.items():
+        chat = opened[who]
+        if isinstance(chat, MessengerError):
+            outcomes[index] = chat
+        else:
+            addressed[index] = replace(commands[index], chat=chat)
+    return addressed
 
 
 def _send_together(
@@ -143,7 +173,7 @@ def _send_together(
         caught_up: dict[int, int] = {}
 
         for command in commands:
-            chat_id = chat_ids.get(command.chat, -1)
+            chat_id = chat_ids.get(command.chat or -1, -1)
             chat = changes.chats.get(chat_id)
             reply_to_id = replies.get((chat_id, command.reply_to)) if command.reply_to else None
             print_ = _fingerprint(command, chat_id, reply_to_id) if command.key else None
@@ -223,6 +253,8 @@ def _record(
         message_id=id,
         origin=command.origin,
         seq=row.seq,
+        log_facts={"direct": True} if command.recipient is not None else None,
+        direct=command.recipient is not None,
         message=_first_facts(id, row, command, str(chat.uuid), author_uuid),
     )
 
@@ -275,7 +307,7 @@ def _chat_ids(commands: Sequence[SendMessage]) -> dict[Ref, int]:
     for command in commands:
         if isinstance(command.chat, UUID):
             uuids.add(command.chat)
-        else:
+        elif command.chat is not None:
             ids[command.chat] = command.chat
     if uuids:
         ids.update(Chat.objects.filter(uuid__in=uuids).values_list("uuid", "id"))
