@@ -10,18 +10,14 @@ events do not go round by Redis at all; their echo is dropped by its `seq`.
 import asyncio
 import logging
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
-from django.utils import timezone
 
-from accounts import selectors as accounts
 from accounts.events import LoginsEnded
 from chats import selectors as chats
 from messaging import reading
@@ -34,21 +30,14 @@ from messenger.realtime.relay import Relay
 from messenger.realtime.socket import Bundle, Socket
 from messenger.realtime.stream import Stream
 from messenger.realtime.threads import in_db, readers, writers
+from messenger.realtime.watch import Watch
 
 logger = logging.getLogger(__name__)
 
-# Seconds: how long an event that came too early waits for the ones before it until the log is
-# asked; how often streams are compared with the log, in good times and while the layer is away;
-# how often people's chats and logins are looked up again, in case the news of a change was lost.
+# Seconds that an event which came too early waits for the ones before it until the log is asked.
 PATIENCE = 0.03
-COMPARE = 3.0
-COMPARE_ALONE = 1.0
-RECHECK = 45.0
 # Events that one look into the log brings.
 PAGE = 500
-
-# How far back a look for ended logins goes: further than the clocks of hosts may differ.
-ENDED = timedelta(seconds=20)
 
 CLOSE_CODES = {"banned": 4403}
 
@@ -63,10 +52,7 @@ class Hub:
         self.sockets: dict[str, Socket] = {}
         self.people: dict[int, set[Socket]] = {}
         self.streams: dict[int, Stream] = {}
-        self.unsure: set[int] = set()
-        # Sockets that may have missed news of their person while they were arriving, and how many
-        # are on their way, by person.
-        self.newcomers: set[Socket] = set()
+        # How many sockets of a person are on their way.
         self.arriving: Counter[int] = Counter()
         self.openings = Batcher(open_sessions, readers)
         self.batchers: dict[Callable[..., Any], Batcher] = {
@@ -78,8 +64,7 @@ class Hub:
         self.relay.join(f"hub.{self.name}")
         self._numbers = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._comparing = asyncio.Event()
-        self._watch = self.loop.create_task(self._watch_over())
+        self.watch = Watch(self)
 
     # --- sockets come and go ------------------------------------------------------------------
 
@@ -94,16 +79,15 @@ class Hub:
             self.people[socket.user_id] = set()
             self.relay.join(f"user.{socket.user_id}")
         self.people[socket.user_id].add(socket)
-        self.newcomers.add(socket)
-        self._comparing.set()
+        self.watch.arrived(socket)
         for chat_id, seq in places.items():
-            self._follow(socket, chat_id, seq)
+            self.follow(socket, chat_id, seq)
 
     def detach(self, socket: Socket) -> None:
         self.sockets.pop(socket.id, None)
-        self.newcomers.discard(socket)
+        self.watch.left(socket)
         for chat_id in tuple(socket.chats):
-            self._unfollow(socket, chat_id)
+            self.unfollow(socket, chat_id)
         others = self.people.get(socket.user_id)
         if others is not None:
             others.discard(socket)
@@ -111,7 +95,7 @@ class Hub:
                 del self.people[socket.user_id]
                 self.relay.leave(f"user.{socket.user_id}")
 
-    def _follow(self, socket: Socket, chat_id: int, seq: int) -> None:
+    def follow(self, socket: Socket, chat_id: int, seq: int) -> None:
         if chat_id in socket.chats:
             return
         stream = self.streams.get(chat_id)
@@ -119,14 +103,13 @@ class Hub:
             stream = self.streams[chat_id] = Stream(chat_id, seq)
             self.relay.join(f"chat.{chat_id}")
             # Something may have happened since `seq` was read and before we were in the group.
-            self.unsure.add(chat_id)
-            self._comparing.set()
+            self.watch.doubt(chat_id)
         elif seq < stream.cursor:
             socket.hold()
             self._spawn(self._tell_missed(socket, chat_id, seq, stream.cursor))
         stream.attach(socket, seq)
 
-    def _unfollow(self, socket: Socket, chat_id: int) -> None:
+    def unfollow(self, socket: Socket, chat_id: int) -> None:
         stream = self.streams.get(chat_id)
         if stream is None:
             return
@@ -136,7 +119,7 @@ class Hub:
     def _forget_empty(self, stream: Stream) -> None:
         if not stream.sockets and self.streams.get(stream.chat_id) is stream:
             del self.streams[stream.chat_id]
-            self.unsure.discard(stream.chat_id)
+            self.watch.forget(stream.chat_id)
             self.relay.leave(f"chat.{stream.chat_id}")
 
     async def _tell_missed(self, socket: Socket, chat_id: int, since: int, until: int) -> None:
@@ -166,7 +149,7 @@ class Hub:
         finally:
             if not inside:
                 # Removed while it was coming: what came after that is not for it.
-                self._unfollow(socket, chat_id)
+                self.unfollow(socket, chat_id)
                 socket.held = []
             socket.release()
 
@@ -182,7 +165,7 @@ class Hub:
         if message["type"] == "hub.nudge":
             if message["from"] != self.name:
                 for socket in tuple(self.people.get(message["user"], ())):
-                    self._follow(socket, message["chat"], message["seq"] - 1)
+                    self.follow(socket, message["chat"], message["seq"] - 1)
         elif message["from"] != self.name:
             events = decode(message["body"])
             self.hear(events)
@@ -205,7 +188,7 @@ class Hub:
             if isinstance(event, ChatEvent):
                 by_chat.setdefault(event.chat_id, []).append(event)
             elif isinstance(event, LoginsEnded):
-                self._end_logins(event)
+                self.end_logins(event.user_id, event.logins, event.reason)
         for chat_id, found in by_chat.items():
             self._hear_chat(chat_id, found)
 
@@ -215,16 +198,15 @@ class Hub:
             for event in events:
                 for user_id in event.joining():
                     for socket in self.people.get(user_id, ()):
-                        self._follow(socket, chat_id, event.seq - 1)
+                        self.follow(socket, chat_id, event.seq - 1)
         stream = self.streams.get(chat_id)
         if stream is None:
             return
         ready = stream.accept(events)
         if ready:
             self._deliver(stream, ready)
-        if stream.early and not stream.mending:
-            stream.mending = True
-            self.loop.call_later(PATIENCE, lambda: self._spawn(self._mend(stream)))
+        if stream.early:
+            self.mend(stream, PATIENCE)
 
     def _deliver(self, stream: Stream, events: Sequence[ChatEvent]) -> None:
         together: list[ChatEvent] = []
@@ -250,6 +232,12 @@ class Hub:
         # Not before: who leaves and comes back in one go must find the same stream.
         self._forget_empty(stream)
 
+    def mend(self, stream: Stream, patience: float = 0.0) -> None:
+        """Fetch what the stream misses, in `patience` seconds, unless that is under way."""
+        if not stream.mending:
+            stream.mending = True
+            self.loop.call_later(patience, lambda: self._spawn(self._mend(stream)))
+
     async def _mend(self, stream: Stream) -> None:
         """Fetch what is missing from the log, a page at a time, until nothing is."""
         try:
@@ -266,109 +254,11 @@ class Hub:
 
     # --- the life of a socket's authority -----------------------------------------------------
 
-    def _end_logins(self, event: LoginsEnded) -> None:
-        for socket in tuple(self.people.get(event.user_id, ())):
-            if event.logins is None or socket.session.login_id.hex in event.logins:
-                socket.close(CLOSE_CODES.get(event.reason, 4401), event.reason)
-
-    def _close_expired(self) -> None:
-        now = time.time()
-        for socket in tuple(self.sockets.values()):
-            if socket.session.expires < now:
-                socket.close(4401, "token expired")
-
-    # --- watching over it all -----------------------------------------------------------------
-
-    async def _watch_over(self) -> None:
-        """Compare what has been told with the database; more often while the layer is away."""
-        rechecked = compared = self.loop.time()
-        while True:
-            try:
-                # Not wait_for, which on Python 3.11 may swallow the end that `stop` asks for.
-                async with asyncio.timeout(COMPARE_ALONE):
-                    await self._comparing.wait()
-            except TimeoutError:
-                pass
-            self._comparing.clear()
-            try:
-                self._close_expired()
-                await self.relay.joined(0.5)
-                alone = self.relay.troubled() or not self.relay.alive
-                now = self.loop.time()
-                if alone or now - rechecked > RECHECK:
-                    rechecked = now
-                    await self._recheck(list(self.sockets.values()))
-                elif self.newcomers:
-                    await self._recheck(list(self.newcomers))
-                if self.sockets:
-                    await self._close_ended()
-                if alone or now - compared > COMPARE:
-                    compared = now
-                    await self._compare(list(self.streams))
-                elif self.unsure:
-                    await self._compare(list(self.unsure))
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                logger.warning("The log could not be read: %s", error)
-                await asyncio.sleep(COMPARE_ALONE)
-
-    async def _compare(self, chat_ids: list[int]) -> None:
-        self.unsure.difference_update(chat_ids)
-        if not chat_ids:
-            return
-        latest = await in_db(chats.last_seqs, chat_ids)
-        for chat_id, seq in latest.items():
-            stream = self.streams.get(chat_id)
-            if stream is not None and seq > stream.cursor and not stream.mending:
-                stream.mending = True
-                self._spawn(self._mend(stream))
-
-    async def _recheck(self, sockets: list[Socket]) -> None:
-        """Is everybody still in the chats they follow, and is every login still good?"""
-        self.newcomers.difference_update(sockets)
-        people = list({socket.user_id for socket in sockets})
-        places = await in_db(chats.places, people) if people else {}
-        logins = list({socket.session.login_id for socket in sockets})
-        live = await in_db(accounts.live_logins, logins) if logins else {}
-        lost: list[tuple[Socket, int]] = []
-        for socket in sockets:
-            if socket.session.login_id not in live:
-                socket.close(4401, "login ended")
-            if socket.id not in self.sockets:
-                continue
-            found = places[socket.user_id]
-            for chat_id in set(found) - socket.chats:
-                # From the joining on: whatever came after it was not heard here either.
-                self._follow(socket, chat_id, found[chat_id].joined_seq - 1)
-            for chat_id in socket.chats - set(found):
-                # Its leaving is in the log and comes with the next look into it.
-                self.unsure.add(chat_id)
-                lost.append((socket, chat_id))
-        if lost:
-            await self._let_go(lost)
-
-    async def _let_go(self, lost: list[tuple[Socket, int]]) -> None:
-        """Of sockets on the stream of a chat that their person is not in, those that stay so."""
-        latest = await in_db(chats.last_seqs, {chat_id for _, chat_id in lost})
-        places = await in_db(chats.places, {socket.user_id for socket, _ in lost})
-        for socket, chat_id in lost:
-            stream = self.streams.get(chat_id)
-            # All that happened has been told, and they are still on it.
-            if (
-                stream is not None
-                and chat_id not in places[socket.user_id]
-                and stream.cursor == latest.get(chat_id)
-            ):
-                self._unfollow(socket, chat_id)
-
-    async def _close_ended(self) -> None:
-        """Logins that ended a moment ago, by the database: the news of it may have been lost."""
-        ended = await in_db(accounts.logins_ended_since, timezone.now() - ENDED)
-        for user_id, login_id, reason in ended:
-            for socket in tuple(self.people.get(user_id, ())):
-                if socket.session.login_id == login_id:
-                    socket.close(CLOSE_CODES.get(reason, 4401), reason)
+    def end_logins(self, user_id: int, logins: list[str] | None, reason: str) -> None:
+        """Close the sockets of these logins (hexadecimal ids), or of all that the person has."""
+        for socket in tuple(self.people.get(user_id, ())):
+            if logins is None or socket.session.login_id.hex in logins:
+                socket.close(CLOSE_CODES.get(reason, 4401), reason)
 
     def _spawn(self, work: Any) -> None:
         task = self.loop.create_task(work)
@@ -392,7 +282,7 @@ class Hub:
             await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
-        self._watch.cancel()
+        self.watch.stop()
         for task in self._tasks:
             task.cancel()
         await self.relay.stop()

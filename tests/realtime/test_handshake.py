@@ -12,8 +12,7 @@ from accounts.models import User
 from accounts.services import ban, change_password, log_out, start_login
 from accounts.tokens import read_access
 from messenger.asgi import application
-from messenger.realtime import hub as hubs
-from messenger.realtime import limits
+from messenger.realtime import limits, watch
 from messenger.realtime.threads import in_db
 from tests.people import token
 from tests.sockets import connected, miniapp, open_socket
@@ -130,7 +129,7 @@ async def test_a_new_password_closes_every_socket(alice: User) -> None:
 async def test_a_socket_does_not_outlive_its_token(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
     access = AccessToken(await in_db(token, alice))  # type: ignore[arg-type]
     access.set_exp(from_time=access.current_time, lifetime=timedelta(seconds=2))
     async with await open_socket(f"/connect?token={access}") as socket:
@@ -141,8 +140,8 @@ async def test_a_socket_does_not_outlive_its_token(
 async def test_a_login_that_ended_unheard_is_found_by_looking_again(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "COMPARE_ALONE", 0.05)
-    monkeypatch.setattr(hubs, "RECHECK", 0.1)
+    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "RECHECK", 0.1)
     async with miniapp(alice) as socket:
         # As if the news were lost between the processes.
         await in_db(alice.logins.all().delete)

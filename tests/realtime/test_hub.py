@@ -14,7 +14,7 @@ from chats.selectors import events_after
 from chats.services import create_chat, delete_chat, join_chat, leave_chat, remove_member
 from messaging.services import send_message
 from messenger.events import Event
-from messenger.realtime import doorbell
+from messenger.realtime import doorbell, watch
 from messenger.realtime import hub as hubs
 from messenger.realtime.threads import in_db
 from tests.sockets import Socket, miniapp
@@ -78,8 +78,8 @@ async def test_a_gap_is_filled_from_the_log_before_anybody_sees_it(
 async def test_a_last_event_that_was_lost_is_found_by_comparing_with_the_log(
     alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "COMPARE", 0.1)
-    monkeypatch.setattr(hubs, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "COMPARE", 0.1)
+    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
     Snatched(monkeypatch)
     async with miniapp(bob) as b:
         await say(alice, group, "1", "2")
@@ -116,9 +116,9 @@ async def _away(*args: Any) -> None:
 async def test_a_new_chat_reaches_members_though_the_news_was_lost(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "COMPARE", 0.1)
-    monkeypatch.setattr(hubs, "COMPARE_ALONE", 0.05)
-    monkeypatch.setattr(hubs, "RECHECK", 0.1)
+    monkeypatch.setattr(watch, "COMPARE", 0.1)
+    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "RECHECK", 0.1)
     Snatched(monkeypatch)
     async with miniapp(bob) as b:
         chat = await in_db(lambda: create_chat(alice, kind="private", members=[bob]))
@@ -189,7 +189,7 @@ async def test_who_leaves_and_comes_back_in_one_go_hears_what_follows(
 async def test_a_logout_whose_news_was_lost_closes_the_socket_all_the_same(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
     async with miniapp(alice) as a:
         Snatched(monkeypatch)
         await in_db(lambda: end_logins(alice.id, reason="logout"))
@@ -216,9 +216,9 @@ async def test_a_hub_without_sockets_keeps_nothing(alice: User, group: Chat) -> 
 async def test_a_membership_that_is_gone_from_the_database_is_noticed(
     alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "COMPARE", 0.1)
-    monkeypatch.setattr(hubs, "COMPARE_ALONE", 0.05)
-    monkeypatch.setattr(hubs, "RECHECK", 0.1)
+    monkeypatch.setattr(watch, "COMPARE", 0.1)
+    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "RECHECK", 0.1)
     async with miniapp(bob):
         Snatched(monkeypatch)
         await in_db(lambda: remove_member(alice, chat=group, user=bob))
