@@ -12,6 +12,7 @@ COPY messenger messenger
 COPY accounts accounts
 COPY chats chats
 COPY messaging messaging
+COPY presence presence
 COPY templates templates
 COPY static static
 

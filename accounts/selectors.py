@@ -41,6 +41,11 @@ def people(refs: Collection[Ref]) -> dict[Ref, User]:
     return found
 
 
+def uuids_of(user_ids: Collection[int]) -> dict[int, UUID]:
+    """The UUIDs of these people, banned ones too. One query."""
+    return dict(User.objects.filter(id__in=user_ids).values_list("id", "uuid"))
+
+
 def users_for(refs: list[Ref]) -> list[User]:
     """The active people of `refs`, each once, in the order given. UnknownUsers names the rest."""
     found = people(refs)

@@ -37,18 +37,30 @@ def check(
         check_payload(payload)
 
 
+def problem_with(text: Any) -> str | None:
+    """What is wrong with the text of a message, as a sentence; None if nothing is."""
+    wrong = _no_text(text)
+    return wrong or (None if text.strip() else "say something")
+
+
 def check_text(text: Any, field: str) -> None:
     """A text that PostgreSQL can hold and every client can read."""
+    if wrong := _no_text(text):
+        raise Invalid.field(field, wrong)
+
+
+def _no_text(text: Any) -> str | None:
     if not isinstance(text, str):
-        raise Invalid.field(field, "say it as text")
+        return "say it as text"
     if len(text) > MAX_TEXT:
-        raise Invalid.field(field, f"no more than {MAX_TEXT} characters")
+        return f"no more than {MAX_TEXT} characters"
     if "\x00" in text:
-        raise Invalid.field(field, "a NUL character is not text")
+        return "a NUL character is not text"
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Invalid.field(field, "half of a surrogate pair is not text") from None
+        return "half of a surrogate pair is not text"
+    return None
 
 
 def check_payload(payload: Any) -> None:

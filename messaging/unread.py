@@ -1,7 +1,7 @@
 """What waits to be read, from positions: nothing is ever counted up or down."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -34,14 +34,19 @@ SELECT m.chat_id, c.last_position - m.read_position
        AND NOT EXISTS (SELECT 1 FROM messaging_readrange r WHERE r.membership_id = m.id
                        AND x.position BETWEEN r.first AND r.last))
 FROM chats_membership m JOIN chats_chat c ON c.id = m.chat_id
-WHERE m.user_id = %s AND c.deleted_at IS NULL
+WHERE m.user_id = %s AND c.deleted_at IS NULL AND (%s OR m.chat_id IN ({chats}))
 """
 
 
-def unread_counts(user: User) -> dict[int, int]:
-    """How many messages wait for `user` in each of their chats, by chat id. One query."""
+def unread_counts(user: User, chat_ids: Sequence[int] | None = None) -> dict[int, int]:
+    """
+    How many messages wait for `user` in each of their chats, or of these of them, by chat id. One
+    query.
+    """
+    ids = list(chat_ids or ())
+    sql = COUNT.format(chats=", ".join(["%s"] * len(ids)) or "NULL")
     with connection.cursor() as cursor:
-        cursor.execute(COUNT, [user.id])
+        cursor.execute(sql, [user.id, chat_ids is None, *ids])
         return {chat_id: int(count) for chat_id, count in cursor.fetchall()}
 
 

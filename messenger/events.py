@@ -13,6 +13,9 @@ from typing import Any, ClassVar, Self
 import orjson
 from django.db import transaction
 
+# The channel-layer group of all processes.
+EVERY_HUB = "hubs"
+
 EVENTS: dict[str, type["Event"]] = {}
 
 
@@ -78,6 +81,21 @@ class UserEvent(Event):
 
     def groups(self) -> list[str]:
         return [f"user.{self.user_id}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassingEvent(Event):
+    """
+    Something that is told to whoever is there and kept nowhere: typing, presence. It is for the
+    people of the chats `chat_ids`, but for the person it is about.
+    """
+
+    user_id: int
+    user_uuid: str
+    chat_ids: list[int]
+
+    def groups(self) -> list[str]:
+        return [f"chat.{chat_id}" for chat_id in self.chat_ids]
 
 
 def publish(*events: Event) -> None:

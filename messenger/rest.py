@@ -10,7 +10,9 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.models import User
 from accounts.tokens import Claims
+from messaging.content import problem_with
 from messenger import errors
+from messenger.ids import Ref, parse_ref
 
 
 def route(path: str, view: type[ViewSet], **actions: str) -> URLPattern:
@@ -37,6 +39,57 @@ class WholeField(serializers.IntegerField):
         if not (isinstance(data, str) and data.isascii() and data.isdecimal()):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class IdField(serializers.Field):
+    """An integer or a UUID, in either form."""
+
+    def to_internal_value(self, data: Any) -> Ref:
+        ref = parse_ref(data)
+        if ref is None:
+            raise serializers.ValidationError("say an integer or a UUID")
+        return ref
+
+    def to_representation(self, value: Ref) -> str:
+        return str(value)
+
+
+class FlagField(serializers.Field):
+    """true or false, and nothing that merely looks like it."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("say true or false")
+        return data
+
+    def to_representation(self, value: bool) -> bool:
+        return value
+
+
+class ContentField(serializers.Field):
+    """What a message says."""
+
+    def to_internal_value(self, data: Any) -> str:
+        wrong = problem_with(data)
+        if wrong is not None:
+            raise serializers.ValidationError(wrong)
+        return str(data)
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+def ref_in_path(value: str) -> Ref:
+    """An id that stands in a path. NotFound for what can be no id, as for one that nobody has."""
+    ref = parse_ref(value)
+    if ref is None:
+        raise errors.NotFound
+    return ref
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The `Idempotency-Key` of a request, if it has one."""
+    return request.headers.get("Idempotency-Key") or None
 
 
 def user_of(request: Request) -> User:

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "accounts",
     "chats",
     "messaging",
+    "presence",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -125,6 +126,11 @@ CHANNEL_LAYERS: dict[str, dict] = {
         else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": MEMORY}
     )
 }
+
+# Seconds: how long a connection counts without a sign of life of its process, and how long somebody
+# who left may take to come back before others are told.
+PRESENCE_LEASE = env.number("PRESENCE_LEASE_SECONDS", 15, low=2, high=300)
+PRESENCE_GRACE = env.number("PRESENCE_GRACE_SECONDS", 3, low=0, high=60)
 
 # --- accounts -------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from accounts.models import User
 from chats.models import Chat
 from chats.services import create_chat
 from messenger.realtime import doorbell, limits
+from presence import store as stores
 from tests.people import make_user
 
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
@@ -97,6 +98,7 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         _empty()
     limits.counter = limits.Counter(settings.REDIS_URL)
     limits.counter.forget()
+    stores.store.forget()
 
 
 def _empty() -> None:

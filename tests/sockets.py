@@ -10,6 +10,7 @@ import orjson
 from channels.testing import WebsocketCommunicator
 
 from accounts.models import User
+from chats.models import Chat
 from messenger.asgi import application
 from messenger.realtime.threads import in_db
 from tests.people import token
@@ -24,6 +25,8 @@ class Socket:
 
     def __init__(self, communicator: WebsocketCommunicator) -> None:
         self.communicator = communicator
+        # Frames of this type are passed over, wherever they come.
+        self.skips: str | None = None
 
     async def send(self, frame: Any) -> None:
         """Send an object as JSON, or a text as it is."""
@@ -32,9 +35,12 @@ class Socket:
 
     async def get(self, **expected: Any) -> Any:
         """The next frame, which must have these fields."""
-        output = await self.communicator.receive_output(PATIENCE)
-        assert output["type"] == "websocket.send", output
-        frame = orjson.loads(output["text"])
+        while True:
+            output = await self.communicator.receive_output(PATIENCE)
+            assert output["type"] == "websocket.send", output
+            frame = orjson.loads(output["text"])
+            if self.skips is None or frame.get("type") != self.skips:
+                break
         assert {name: frame.get(name) for name in expected} == expected, frame
         return frame
 
@@ -43,9 +49,22 @@ class Socket:
         await self.send(frame)
         return await self.get(**expected)
 
+    async def until(self, **expected: Any) -> Any:
+        """The next frame with these fields; others are skipped."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                frame = await self.get()
+                if {name: frame.get(name) for name in expected} == expected:
+                    return frame
+
     async def silent(self) -> bool:
         """Whether nothing comes for a moment."""
-        return bool(await self.communicator.receive_nothing(SILENCE, 0.01))
+        while not await self.communicator.receive_nothing(SILENCE, 0.01):
+            output = await self.communicator.receive_output(PATIENCE)
+            frame = orjson.loads(output.get("text") or "{}")
+            if self.skips is None or frame.get("type") != self.skips:
+                return False
+        return True
 
     async def closed(self) -> int:
         """The code with which the server closes; frames before it are skipped."""
@@ -89,6 +108,19 @@ async def miniapp(user: User) -> AsyncIterator[Socket]:
     """A mini-app socket of `user`, past its greeting."""
     async with connected(user) as socket:
         await socket.get(action="unread_messages")
+        yield socket
+
+
+@asynccontextmanager
+async def messenger_api(user: User, *chats: Chat, statuses: bool = False) -> AsyncIterator[Socket]:
+    """A Messenger API socket of `user`, subscribed to `chats`; who comes online, only if asked."""
+    access = await in_db(token, user)
+    async with await open_socket(f"/ws/chat/{access}") as socket:
+        socket.skips = "user_status"
+        for chat in chats:
+            frame = {"type": "subscribe_chat", "chat_id": chat.id}
+            await socket.ask(frame, type="subscribed", chat_id=chat.id)
+        socket.skips = None if statuses else "user_status"
         yield socket
 
 

@@ -21,9 +21,10 @@ from typing import Any
 from accounts.models import User
 from messaging.unread import Unread
 from messenger.errors import Invalid, Malformed, MessengerError, UnknownCommand
-from messenger.events import ChatEvent, Event
+from messenger.events import ChatEvent, Event, PassingEvent
 from messenger.protocols.fields import Field
 from messenger.realtime.handshake import Session
+from messenger.realtime.limits import Limit
 from messenger.realtime.socket import Frame
 
 Words = Any
@@ -33,11 +34,13 @@ Rendered = Words | None | list["To"]
 
 @dataclass(frozen=True)
 class To:
-    """Words for some of a chat's members only: those named, or all but those named."""
+    """Words for some only: for those named, for all but those named, for who did not subscribe."""
 
     words: Words
     only: frozenset[int] | None = None
     but: frozenset[int] | None = None
+    # Also for sockets that did not subscribe to the chat.
+    unsolicited: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Call:
     socket_id: str
     # The person, read again for each command that is not gathered: bans and new names count.
     user: User | None = None
+    # What the socket wants to hear of from now on: by chat id the `seq` it knows, None to stop.
+    subscriptions: dict[int, int | None] = field(default_factory=dict)
 
     @property
     def actor(self) -> User:
@@ -75,6 +80,8 @@ class Command:
     name: str
     fields: dict[str, Field]
     run: Callable[..., Any]
+    # How often a person may give it, besides what goes for all frames.
+    limit: Limit | None = None
     together: Callable[[Sequence[Any]], Sequence[Any]] | None = None
     answer: Callable[[Any], Words] | None = None
 
@@ -107,8 +114,8 @@ class Protocol:
     greet: Callable[[Unread], Words] | None = None
     # The socket whose command made an event gets the answer and not the event.
     skips_origin: bool = False
-    # Kinds of events that are worth leaving out for a slow client.
-    passing: frozenset[type[Event]] = frozenset()
+    # A socket hears of a chat only after it has subscribed to it.
+    by_subscription: bool = False
     commands: dict[str, Command] = field(default_factory=dict)
     renderers: dict[type[Event], list[Callable[[Any], Rendered]]] = field(default_factory=dict)
     ignored: set[type[Event]] = field(default_factory=set)
@@ -127,11 +134,16 @@ class Protocol:
         """This protocol has no words for these events, on purpose."""
         self.ignored.update(events)
 
-    def command(self, name: str, /, **fields: Field) -> Callable[..., Any]:
-        """Marks the function that carries out a command: (call, **fields) → the answer's words."""
+    def command(
+        self, name: str, /, *, limit: Limit | None = None, **fields: Field
+    ) -> Callable[..., Any]:
+        """
+        Marks the function that carries out a command: (call, **fields) → the answer's words, or
+        None for no answer.
+        """
 
         def register(run: Callable[..., Any]) -> Callable[..., Any]:
-            self.commands[name] = Command(name, fields, run)
+            self.commands[name] = Command(name, fields, run, limit)
             return run
 
         return register
@@ -148,7 +160,7 @@ class Protocol:
         """Marks the function that says what a command wants of the service `together`."""
 
         def register(run: Callable[..., Any]) -> Callable[..., Any]:
-            self.commands[name] = Command(name, fields, run, together, answer)
+            self.commands[name] = Command(name, fields, run, together=together, answer=answer)
             return run
 
         return register
@@ -167,13 +179,16 @@ class Protocol:
                 rendered = render(event)
                 if rendered is None:
                     continue
-                passing = type(event) in self.passing
                 for to in rendered if isinstance(rendered, list) else (To(rendered),):
-                    frame = Frame(to.words, only=to.only, but=to.but, passing=passing)
+                    frame = Frame(to.words, only=to.only, but=to.but, unsolicited=to.unsolicited)
                     if isinstance(event, ChatEvent):
-                        frame.seq = event.seq
+                        frame.chat_id, frame.seq = event.chat_id, event.seq
                         if self.skips_origin:
                             frame.origin = event.origin
+                    elif isinstance(event, PassingEvent):
+                        frame.passing = True
+                        if len(event.chat_ids) == 1:
+                            [frame.chat_id] = event.chat_ids
                     frames.append(frame)
         return frames
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from messaging.content import MAX_TEXT, problem_with
 from messenger.ids import Ref, parse_ref
 
 
@@ -59,6 +60,33 @@ class Text(Field):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "minLength": self.shortest, "maxLength": self.longest}
+
+
+@dataclass(frozen=True)
+class Content(Field):
+    """What a message says: a text of which something can be seen."""
+
+    def parse(self, value: Any) -> str:
+        wrong = problem_with(value)
+        if wrong is not None:
+            raise ValueError(wrong)
+        return str(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": r"\S"}
+
+
+@dataclass(frozen=True)
+class Flag(Field):
+    """true or false."""
+
+    def parse(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError("say true or false")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
 
 
 @dataclass(frozen=True)

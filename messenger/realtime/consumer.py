@@ -193,13 +193,17 @@ class SocketConsumer(AsyncConsumer):
     async def carry_out(
         self, socket: Socket, command: Command, incoming: Incoming, fields: dict[str, Any]
     ) -> None:
-        def job() -> Any:
-            limits.check(limits.COMMANDS, f"user {socket.session.user_id}")
-            user = accounts.user_for(socket.session.user_id)
-            return command.run(Call(socket.session, socket.id, user), **fields)
+        def job() -> tuple[Call, Any]:
+            if command.limit is not None:
+                limits.check(command.limit, f"user {socket.session.user_id}")
+            call = Call(socket.session, socket.id, accounts.user_for(socket.session.user_id))
+            return call, command.run(call, **fields)
 
-        words = await in_db(job)
-        socket.answer(self.protocol.answer(command.name, words, incoming.request_id))
+        call, words = await in_db(job)
+        for chat_id, seq in call.subscriptions.items():
+            self.hub.subscribe(socket, chat_id, seq)
+        if words is not None:
+            socket.answer(self.protocol.answer(command.name, words, incoming.request_id))
 
     async def hand_over(
         self, socket: Socket, command: Command, incoming: Incoming, fields: dict[str, Any]

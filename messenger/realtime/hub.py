@@ -22,10 +22,12 @@ from accounts.events import LoginsEnded
 from chats import selectors as chats
 from messaging import reading
 from messaging import services as messaging
-from messenger.events import ChatEvent, Event, decode
+from messenger.events import EVERY_HUB, ChatEvent, Event, PassingEvent, decode
 from messenger.realtime import doorbell
 from messenger.realtime.batching import ANYTHING, Batcher
 from messenger.realtime.handshake import open_sessions
+from messenger.realtime.keeper import Keeper
+from messenger.realtime.passing import Passing
 from messenger.realtime.relay import Relay
 from messenger.realtime.socket import Bundle, Socket
 from messenger.realtime.stream import Stream
@@ -62,9 +64,12 @@ class Hub:
         self.draining = False
         self._canaries: dict[str, asyncio.Future[None]] = {}
         self.relay.join(f"hub.{self.name}")
+        self.relay.join(EVERY_HUB)
         self._numbers = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self.watch = Watch(self)
+        self.passing = Passing(self)
+        self.keeper = Keeper(self)
 
     # --- sockets come and go ------------------------------------------------------------------
 
@@ -80,12 +85,16 @@ class Hub:
             self.relay.join(f"user.{socket.user_id}")
         self.people[socket.user_id].add(socket)
         self.watch.arrived(socket)
+        self.keeper.came(socket)
         for chat_id, seq in places.items():
             self.follow(socket, chat_id, seq)
 
     def detach(self, socket: Socket) -> None:
         self.sockets.pop(socket.id, None)
         self.watch.left(socket)
+        if not self.draining:
+            # After a restart people are back before their leases have run out.
+            self.keeper.went(socket)
         for chat_id in tuple(socket.chats):
             self.unfollow(socket, chat_id)
         others = self.people.get(socket.user_id)
@@ -116,8 +125,26 @@ class Hub:
         stream.detach(socket)
         self._forget_empty(stream)
 
+    def subscribe(self, socket: Socket, chat_id: int, seq: int | None) -> None:
+        """
+        From now on the socket hears of this chat of its person's, whose latest `seq` it says; or
+        no longer, for None.
+        """
+        assert socket.subscriptions is not None
+        if socket.id not in self.sockets:
+            return
+        if seq is None:
+            socket.subscriptions.discard(chat_id)
+        else:
+            socket.subscriptions.add(chat_id)
+            # Of its joining we may not have heard yet. If it has left meanwhile, the log says so.
+            self.follow(socket, chat_id, seq)
+        stream = self.streams.get(chat_id)
+        if stream is not None and chat_id in socket.chats:
+            stream.seat(socket)
+
     def _forget_empty(self, stream: Stream) -> None:
-        if not stream.sockets and self.streams.get(stream.chat_id) is stream:
+        if not stream.sockets and not stream.quiet and self.streams.get(stream.chat_id) is stream:
             del self.streams[stream.chat_id]
             self.watch.forget(stream.chat_id)
             self.relay.leave(f"chat.{stream.chat_id}")
@@ -187,6 +214,8 @@ class Hub:
         for event in events:
             if isinstance(event, ChatEvent):
                 by_chat.setdefault(event.chat_id, []).append(event)
+            elif isinstance(event, PassingEvent):
+                self.passing.hear(event)
             elif isinstance(event, LoginsEnded):
                 self.end_logins(event.user_id, event.logins, event.reason)
         for chat_id, found in by_chat.items():
@@ -283,6 +312,7 @@ class Hub:
 
     async def stop(self) -> None:
         self.watch.stop()
+        self.keeper.stop()
         for task in self._tasks:
             task.cancel()
         await self.relay.stop()

@@ -8,19 +8,16 @@ no Redis at all, because a socket belongs to one process.
 """
 
 import hashlib
-import logging
 import math
 import threading
 import time
 from dataclasses import dataclass
 from typing import Literal
 
-import redis
 from django.conf import settings
 
+from messenger import redis
 from messenger.errors import RateLimited
-
-logger = logging.getLogger(__name__)
 
 # Generic cell rate algorithm: a key holds the time at which the bucket will be empty again.
 # KEYS[1] the key; ARGV[1] seconds that one use costs, ARGV[2] seconds that the bucket holds.
@@ -37,9 +34,8 @@ local kept = string.format('%.6f', empty + cost)
 redis.call('SET', KEYS[1], kept, 'PX', math.ceil((empty + cost - now) * 1000))
 return 0
 """
-# Seconds: how long Redis may take to answer, and how long it is left alone after it did not.
-PATIENCE = 0.25
-PAUSE = 2.0
+# Names of our own, so that a test can be more patient here.
+PATIENCE, PAUSE = redis.PATIENCE, redis.PAUSE
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,7 @@ REGISTER = Limit("register", burst=30, every=20.0, without_redis="closed")
 # Ordinary use: generous, so that nobody meets them by chatting.
 REQUESTS = Limit("requests", burst=300, every=0.05, without_redis="open")
 COMMANDS = Limit("commands", burst=60, every=0.5, without_redis="open")
+TYPING = Limit("typing", burst=20, every=1.0, without_redis="open")
 CONNECTS = Limit("connects", burst=200, every=0.1, without_redis="open")
 
 
@@ -90,14 +87,8 @@ class Counter:
 
     def __init__(self, url: str) -> None:
         self._local = Buckets()
-        self._resting_until = 0.0
-        self._client = None
-        self._run = None
-        if url:
-            self._client = client = redis.Redis.from_url(
-                url.split(",")[0], socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
-            )
-            self._run = client.register_script(SCRIPT)
+        self._redis = redis.Redis(url, patience=PATIENCE, pause=PAUSE) if url else None
+        self._run = self._redis.script(SCRIPT) if self._redis else None
 
     def wait(self, limit: Limit, who: str) -> float:
         # Addresses and names are not kept in Redis in the clear.
@@ -105,21 +96,16 @@ class Counter:
         key = f"{settings.REDIS_PREFIX}:limit:{limit.name}:{digest}"
         if self._run is None:
             return self._local.wait(key, limit)
-        if time.monotonic() >= self._resting_until:
-            try:
-                waits = self._run(keys=[key], args=[limit.every, limit.burst * limit.every])
-                return int(waits) / 1000
-            except redis.RedisError as error:
-                self._resting_until = time.monotonic() + PAUSE
-                logger.warning("Limits are counted without Redis: %s", error)
-        return self._local.wait(key, limit) if limit.without_redis == "closed" else 0.0
+        try:
+            return int(self._run([key], [limit.every, limit.burst * limit.every])) / 1000
+        except redis.Away:
+            return self._local.wait(key, limit) if limit.without_redis == "closed" else 0.0
 
     def forget(self) -> None:
         """Start over: nobody has used anything."""
         self._local = Buckets()
-        if self._client is not None:
-            for key in self._client.scan_iter(f"{settings.REDIS_PREFIX}:limit:*"):
-                self._client.delete(key)
+        if self._redis is not None:
+            self._redis.delete(f"{settings.REDIS_PREFIX}:limit:*")
 
 
 counter = Counter(settings.REDIS_URL)

@@ -29,9 +29,12 @@ class Frame:
 
     `only` and `but` name user ids: who alone gets it, who does not. `origin` is the socket that
     gets an answer instead. `passing` frames (typing, presence) may be left out for a slow client.
+    A frame about the chat `chat_id` is for sockets that subscribed to it, `unsolicited` for others.
     """
 
-    __slots__ = ("payload", "wire", "only", "but", "origin", "passing", "seq")
+    __slots__ = (
+        "payload", "wire", "only", "but", "origin", "passing", "seq", "chat_id", "unsolicited",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -40,6 +43,8 @@ class Frame:
         only: frozenset[int] | None = None,
         but: frozenset[int] | None = None,
         passing: bool = False,
+        chat_id: int = 0,
+        unsolicited: bool = False,
     ) -> None:
         self.payload = payload = orjson.dumps(body)
         size = len(payload)
@@ -52,6 +57,8 @@ class Frame:
         self.only = only
         self.but = but
         self.passing = passing
+        self.chat_id = chat_id
+        self.unsolicited = unsolicited
         self.origin: str | None = None
         self.seq = 0
 
@@ -60,6 +67,7 @@ class Frame:
             (self.only is None or socket.user_id in self.only)
             and (self.but is None or socket.user_id not in self.but)
             and (self.origin is None or self.origin != socket.id)
+            and (self.unsolicited or socket.hears(self.chat_id))
         )
 
 
@@ -142,7 +150,7 @@ class Socket:
 
     __slots__ = (
         "id", "protocol", "session", "transport", "chats", "held", "holds", "closed", "missed",
-        "allowed",
+        "allowed", "subscriptions",
     )  # fmt: skip
 
     def __init__(
@@ -154,6 +162,8 @@ class Socket:
         self.transport = transport
         # Ids of the chats whose streams it is on.
         self.chats: set[int] = set()
+        # Those that it asked to hear of; None where a socket hears of all without asking.
+        self.subscriptions: set[int] | None = set() if protocol.by_subscription else None
         # While something earlier is still being fetched for it, what comes waits here.
         self.held: list[Bundle] = []
         self.holds = 0
@@ -165,6 +175,9 @@ class Socket:
     @property
     def user_id(self) -> int:
         return self.session.user_id
+
+    def hears(self, chat_id: int) -> bool:
+        return self.subscriptions is None or chat_id in self.subscriptions
 
     def send(self, bundle: Bundle) -> None:
         """Write frames, after whatever is being held back."""

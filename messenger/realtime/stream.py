@@ -19,12 +19,14 @@ class Stream:
     told. Events that come too early wait in `early` for the ones before them.
     """
 
-    __slots__ = ("chat_id", "cursor", "sockets", "early", "since", "mending")
+    __slots__ = ("chat_id", "cursor", "sockets", "quiet", "early", "since", "mending")
 
     def __init__(self, chat_id: int, cursor: int) -> None:
         self.chat_id = chat_id
         self.cursor = cursor
         self.sockets: dict[Protocol, set[Socket]] = {}
+        # Those that have not subscribed: they get what is unsolicited.
+        self.quiet: dict[Protocol, set[Socket]] = {}
         self.early: dict[int, ChatEvent] = {}
         # Sockets whose own reading of the database was ahead of `cursor` when they came: what is
         # not newer than that they know already.
@@ -32,22 +34,35 @@ class Stream:
         self.mending = False
 
     def attach(self, socket: Socket, since: int) -> None:
-        self.sockets.setdefault(socket.protocol, set()).add(socket)
+        self.seat(socket)
         socket.chats.add(self.chat_id)
         if since > self.cursor:
             self.since[socket] = since
 
+    def seat(self, socket: Socket) -> None:
+        """Put a follower where it belongs by what it wants to hear."""
+        self._unseat(socket)
+        room = self.sockets if socket.hears(self.chat_id) else self.quiet
+        room.setdefault(socket.protocol, set()).add(socket)
+
     def detach(self, socket: Socket) -> None:
-        followers = self.sockets.get(socket.protocol)
-        if followers is not None:
-            followers.discard(socket)
-            if not followers:
-                del self.sockets[socket.protocol]
+        self._unseat(socket)
         self.since.pop(socket, None)
         socket.chats.discard(self.chat_id)
+        if socket.subscriptions is not None:
+            socket.subscriptions.discard(self.chat_id)
 
-    def followers(self) -> Iterable[Socket]:
-        return [socket for followers in self.sockets.values() for socket in followers]
+    def _unseat(self, socket: Socket) -> None:
+        for room in (self.sockets, self.quiet):
+            followers = room.get(socket.protocol)
+            if followers is not None:
+                followers.discard(socket)
+                if not followers:
+                    del room[socket.protocol]
+
+    def followers(self) -> list[Socket]:
+        rooms = (self.sockets, self.quiet)
+        return [socket for room in rooms for followers in room.values() for socket in followers]
 
     def accept(self, events: Iterable[ChatEvent]) -> list[ChatEvent]:
         """
@@ -73,10 +88,15 @@ class Stream:
         Tell the followers, each protocol in its own words, found once for all of them. `local` are
         the sockets of this process by id: one whose command made an event may have an answer.
         """
-        for protocol, followers in list(self.sockets.items()):
+        for protocol in {*self.sockets, *self.quiet}:
             frames = protocol.frames(events)
-            if frames:
+            if not frames:
+                continue
+            if followers := self.sockets.get(protocol):
                 self._tell(followers, frames, local)
+            unsolicited = [frame for frame in frames if frame.unsolicited]
+            if unsolicited and (followers := self.quiet.get(protocol)):
+                self._tell(followers, unsolicited, local)
         if self.since:
             self.since = {s: seq for s, seq in self.since.items() if seq > events[-1].seq}
 

@@ -70,7 +70,7 @@ def test_every_command_refuses_fields_of_every_wrong_type(protocol: Protocol) ->
         for name, field in command.fields.items():
             wrongs: list[Any] = [True, [], {}, 1.5, [[]], {"a": 1}, "\x00", float(2**70)]
             for wrong in wrongs:
-                if isinstance(wrong, list) and field.schema().get("type") == "array" and not wrong:
+                if wrong in ([], True) and field.schema().get("type") in ("array", "boolean"):
                     continue
                 with pytest.raises(Invalid) as caught:
                     command.clean({name: wrong})

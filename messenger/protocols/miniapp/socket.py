@@ -13,7 +13,7 @@ from chats.events import (
     RoleChanged,
 )
 from chats.services import create_chat as create
-from messaging.content import MAX_KEY, MAX_TEXT
+from messaging.content import MAX_KEY
 from messaging.events import (
     MessageDeleted,
     MessageEdited,
@@ -28,8 +28,10 @@ from messaging.unread import Unread
 from messenger.errors import MessengerError
 from messenger.ids import Ref
 from messenger.protocols.base import Call, Incoming, Protocol, To, request_id_of, text_of
-from messenger.protocols.fields import Choice, Identifier, Identifiers, Text
+from messenger.protocols.fields import Choice, Content, Identifier, Identifiers, Text
 from messenger.protocols.miniapp import shapes
+from messenger.realtime import limits
+from presence.events import PresenceChanged, Typing
 
 
 def decode(frame: dict[str, Any]) -> Incoming:
@@ -70,6 +72,7 @@ miniapp = Protocol(
     skips_origin=True,
 )
 miniapp.ignores(ChatDeleted, ChatUpdated, MemberLeft, RoleChanged, ReactionAdded, ReactionRemoved)
+miniapp.ignores(PresenceChanged, Typing)
 
 
 # --- commands --------------------------------------------------------------------------------
@@ -77,6 +80,7 @@ miniapp.ignores(ChatDeleted, ChatUpdated, MemberLeft, RoleChanged, ReactionAdded
 
 @miniapp.command(
     "create_chat",
+    limit=limits.COMMANDS,
     type=Choice(among=("group", "private")),
     name=Text(required=False, default="", longest=100),
     user_ids=Identifiers(required=False, default=()),
@@ -97,7 +101,7 @@ def message_sent(sent: Sent) -> dict[str, Any]:
     send_messages,
     answer=message_sent,
     chat_id=Identifier(),
-    text=Text(shortest=1, longest=MAX_TEXT),
+    text=Content(),
     client_message_id=Text(required=False, shortest=1, longest=MAX_KEY),
 )
 def send_message(

@@ -11,23 +11,9 @@ from accounts.models import User
 from chats.selectors import chat_for
 from messaging.history import history
 from messaging.selectors import reactions_to
-from messenger.ids import Ref, parse_ref
 from messenger.protocols.accounts import AccountViewSet, LogoutViewSet, RefreshViewSet
 from messenger.protocols.nodus import shapes
-from messenger.rest import WholeField, route, user_of
-
-
-class IdField(serializers.Field):
-    """An integer or a UUID, in either form."""
-
-    def to_internal_value(self, data: object) -> Ref:
-        ref = parse_ref(data)
-        if ref is None:
-            raise serializers.ValidationError("say an integer or a UUID")
-        return ref
-
-    def to_representation(self, value: Ref) -> str:
-        return str(value)
+from messenger.rest import IdField, WholeField, route, user_of
 
 
 class Registration(serializers.Serializer):

@@ -1,0 +1,262 @@
+"""The Messenger API's REST: accounts, chats, messages, who is online."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from accounts.models import User
+from accounts.selectors import user_for, users_for
+from chats import services as chats
+from chats.models import Chat, Membership
+from chats.selectors import chat_facts, chat_for, chats_of, overviews
+from messaging import services as messages
+from messaging.content import MAX_KEY
+from messaging.history import history, last_messages
+from messaging.unread import unread_counts
+from messenger.drf import FormParser, JSONParser
+from messenger.protocols.accounts import AccountViewSet, LogoutViewSet, RefreshViewSet
+from messenger.protocols.messenger_api import shapes
+from messenger.rest import (
+    ContentField,
+    FlagField,
+    IdField,
+    WholeField,
+    fields_of,
+    idempotency_key,
+    ref_in_path,
+    route,
+    user_of,
+)
+from presence import selectors as presence
+
+
+class Registration(serializers.Serializer):
+    username = serializers.CharField(max_length=64)
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(max_length=128, trim_whitespace=False)
+
+
+class MessengerAccountViewSet(AccountViewSet):
+    """`POST /auth/register`, `POST /auth/login`."""
+
+    registration = Registration
+    # OAuth2's clients sign in with a form.
+    parser_classes = [JSONParser, FormParser]
+
+    def user(self, user: User) -> dict[str, Any]:
+        return shapes.user(user)
+
+
+class MeViewSet(ViewSet):
+    """`GET /auth/me`."""
+
+    def me(self, request: Request) -> Response:
+        return Response(shapes.me(user_of(request)))
+
+
+# --- chats -----------------------------------------------------------------------------------
+
+
+class NewChat(serializers.Serializer):
+    name = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
+    description = serializers.CharField(
+        required=False, default="", allow_blank=True, allow_null=True, max_length=1000
+    )
+    is_group = FlagField(required=False, default=True)
+    user_ids = serializers.ListField(child=IdField(), required=False, default=list, max_length=1000)
+
+
+class ChatChanges(serializers.Serializer):
+    name = serializers.CharField(required=False, max_length=100)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+
+
+class Window(serializers.Serializer):
+    skip = WholeField(min_value=0, max_value=10**9, required=False, default=0)
+    limit = WholeField(min_value=1, max_value=1000, required=False, default=None)
+
+
+class ChatViewSet(ViewSet):
+    """`/chats/create`, `/chats/`, `/chats/{chat_id}` and who is in it."""
+
+    def create(self, request: Request) -> Response:
+        form = NewChat(data=fields_of(request))
+        form.is_valid(raise_exception=True)
+        wanted, user = form.validated_data, user_of(request)
+        chat = chats.create_chat(
+            user,
+            kind=Chat.Kind.GROUP if wanted["is_group"] else Chat.Kind.PRIVATE,
+            name=wanted["name"],
+            description=wanted["description"] or "",
+            members=users_for(wanted["user_ids"]),
+            is_open=wanted["is_group"],
+        )
+        return Response(_chat(user, chat_for(user, chat.id)), status=status.HTTP_201_CREATED)
+
+    def list(self, request: Request) -> Response:
+        form = Window(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        user = user_of(request)
+        return Response(_chats(user, chats_of(user, **form.validated_data)))
+
+    def retrieve(self, request: Request, chat_id: str) -> Response:
+        user = user_of(request)
+        membership = chat_for(user, ref_in_path(chat_id))
+        facts = chat_facts([membership.chat])[membership.chat_id]
+        online = presence.online([member.user_id for member in facts.members])
+        return Response({**_chat(user, membership), "members": shapes.members(facts, online)})
+
+    def update(self, request: Request, chat_id: str) -> Response:
+        form = ChatChanges(data=fields_of(request))
+        form.is_valid(raise_exception=True)
+        user = user_of(request)
+        membership = chat_for(user, ref_in_path(chat_id))
+        chats.update_chat(user, chat=membership.chat, **form.validated_data)
+        return Response(_chat(user, membership))
+
+    def destroy(self, request: Request, chat_id: str) -> Response:
+        user = user_of(request)
+        chats.delete_chat(user, chat_for(user, ref_in_path(chat_id)).chat)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def join(self, request: Request, chat_id: str) -> Response:
+        user = user_of(request)
+        chat = chats.join_chat(user, ref_in_path(chat_id))
+        return Response(_chat(user, chat_for(user, chat.id)))
+
+    def leave(self, request: Request, chat_id: str) -> Response:
+        user = user_of(request)
+        chats.leave_chat(user, chat_for(user, ref_in_path(chat_id)).chat)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def remove(self, request: Request, chat_id: str, user_id: str) -> Response:
+        user = user_of(request)
+        chat = chat_for(user, ref_in_path(chat_id)).chat
+        chats.remove_member(user, chat=chat, user=user_for(ref_in_path(user_id)))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _chat(user: User, membership: Membership) -> dict[str, Any]:
+    [words] = _chats(user, [membership])
+    return words
+
+
+def _chats(user: User, memberships: Sequence[Membership]) -> list[dict[str, Any]]:
+    ids = [membership.chat_id for membership in memberships]
+    about = overviews(user, [membership.chat for membership in memberships])
+    unread, last = unread_counts(user, ids), last_messages(ids)
+    return [
+        shapes.chat(membership, about[id], unread.get(id, 0), last.get(id))
+        for id, membership in zip(ids, memberships, strict=True)
+    ]
+
+
+# --- messages --------------------------------------------------------------------------------
+
+
+class NewMessage(serializers.Serializer):
+    chat_id = IdField()
+    text = ContentField()
+    client_message_id = serializers.CharField(
+        required=False, default=None, max_length=MAX_KEY, trim_whitespace=False
+    )
+
+
+class NewText(serializers.Serializer):
+    text = ContentField()
+
+
+class HistoryWindow(serializers.Serializer):
+    limit = WholeField(min_value=1, max_value=100, required=False, default=50)
+    skip = WholeField(min_value=0, max_value=10**9, required=False, default=0)
+    before_id = IdField(required=False, default=None)
+    after_id = IdField(required=False, default=None)
+
+
+class MessageViewSet(ViewSet):
+    """`/messages/send`, `/messages/chat/{chat_id}`, `/messages/edit|delete/{message_id}`."""
+
+    def send(self, request: Request) -> Response:
+        form = NewMessage(data=fields_of(request))
+        form.is_valid(raise_exception=True)
+        wanted = form.validated_data
+        sent = messages.send_message(
+            user_of(request),
+            chat=wanted["chat_id"],
+            content=wanted["text"],
+            key=idempotency_key(request) or wanted["client_message_id"],
+        )
+        response = Response(shapes.message(sent.message), status=status.HTTP_201_CREATED)
+        if sent.replayed:
+            response.status_code = status.HTTP_200_OK
+            response["Idempotent-Replayed"] = "true"
+        return response
+
+    def list(self, request: Request, chat_id: str) -> Response:
+        form = HistoryWindow(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        wanted = form.validated_data
+        page = history(
+            chat_for(user_of(request), ref_in_path(chat_id)).chat_id,
+            limit=wanted["limit"],
+            before=wanted["before_id"],
+            after=wanted["after_id"],
+            skip=wanted["skip"],
+            deleted=False,
+        )
+        return Response([shapes.message(facts) for facts in reversed(page.messages)])
+
+    def edit(self, request: Request, message_id: str) -> Response:
+        form = NewText(data=fields_of(request))
+        form.is_valid(raise_exception=True)
+        text = form.validated_data["text"]
+        facts = messages.edit_message(
+            user_of(request), message=ref_in_path(message_id), content=text
+        )
+        return Response(shapes.message(facts))
+
+    def delete(self, request: Request, message_id: str) -> Response:
+        messages.delete_message(user_of(request), message=ref_in_path(message_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+# --- presence --------------------------------------------------------------------------------
+
+
+class OnlineViewSet(ViewSet):
+    """`GET /ws/online-users`, `GET /ws/chat/{chat_id}/online-users`."""
+
+    def contacts(self, request: Request) -> Response:
+        return Response([shapes.person(u) for u in presence.online_contacts(user_of(request))])
+
+    def members(self, request: Request, chat_id: str) -> Response:
+        chat = chat_for(user_of(request), ref_in_path(chat_id)).chat
+        return Response([shapes.person(user) for user in presence.online_members(chat)])
+
+
+CHAT, MESSAGE, USER = (rf"(?P<{name}_id>[^/]+)" for name in ("chat", "message", "user"))
+routes = [
+    route("auth/register", MessengerAccountViewSet, post="register"),
+    route("auth/login", MessengerAccountViewSet, post="login"),
+    route("auth/refresh", RefreshViewSet, post="refresh"),
+    route("auth/logout", LogoutViewSet, post="logout"),
+    route("auth/me", MeViewSet, get="me"),
+    route("chats", ChatViewSet, get="list"),
+    route("chats/create", ChatViewSet, post="create"),
+    route(
+        f"chats/{CHAT}", ChatViewSet, get="retrieve", put="update", patch="update", delete="destroy"
+    ),
+    route(f"chats/{CHAT}/join", ChatViewSet, post="join"),
+    route(f"chats/{CHAT}/leave", ChatViewSet, delete="leave"),
+    route(f"chats/{CHAT}/members/{USER}", ChatViewSet, delete="remove"),
+    route("messages/send", MessageViewSet, post="send"),
+    route(f"messages/chat/{CHAT}", MessageViewSet, get="list"),
+    route(f"messages/edit/{MESSAGE}", MessageViewSet, put="edit"),
+    route(f"messages/delete/{MESSAGE}", MessageViewSet, delete="delete"),
+    route("ws/online-users", OnlineViewSet, get="contacts"),
+    route(f"ws/chat/{CHAT}/online-users", OnlineViewSet, get="members"),
+]

@@ -1,0 +1,143 @@
+"""The Messenger API's socket: commands in, events out."""
+
+from typing import Any
+
+from chats.events import (
+    ChatCreated,
+    ChatDeleted,
+    ChatUpdated,
+    MemberJoined,
+    MemberLeft,
+    RoleChanged,
+)
+from chats.selectors import chat_for
+from messaging.content import MAX_KEY
+from messaging.events import (
+    MessageDeleted,
+    MessageEdited,
+    MessageRead,
+    MessageSent,
+    ReactionAdded,
+    ReactionRemoved,
+)
+from messaging.services import SendMessage, Sent, send_messages
+from messenger.errors import MessengerError
+from messenger.ids import Ref
+from messenger.protocols.base import Call, Incoming, Protocol, To, request_id_of, text_of
+from messenger.protocols.fields import Content, Flag, Identifier, Text
+from messenger.protocols.messenger_api import shapes
+from messenger.realtime import limits
+from presence.events import PresenceChanged, Typing
+from presence.services import set_typing
+
+
+def decode(frame: dict[str, Any]) -> Incoming:
+    return Incoming(text_of(frame.get("type"), "type"), frame, request_id_of(frame))
+
+
+def answer(type: str, words: dict[str, Any], request_id: Any) -> dict[str, Any]:
+    return words if request_id is None else {**words, "request_id": request_id}
+
+
+def error(error: MessengerError, incoming: Incoming | None) -> dict[str, Any]:
+    words = {"type": "error", **error.facts()}
+    if incoming is not None:
+        words["request"] = incoming.command[:40]
+        if incoming.request_id is not None:
+            words["request_id"] = incoming.request_id
+    return words
+
+
+messenger_api = Protocol(
+    "messenger_api",
+    path=r"ws/chat/(?P<token>[^/]+)",
+    decode=decode,
+    answer=answer,
+    error=error,
+    skips_origin=True,
+    by_subscription=True,
+)
+messenger_api.ignores(ChatCreated, ChatUpdated, ChatDeleted, MemberJoined, MemberLeft, RoleChanged)
+messenger_api.ignores(MessageRead, ReactionAdded, ReactionRemoved)
+
+
+# --- commands --------------------------------------------------------------------------------
+
+
+@messenger_api.command("subscribe_chat", chat_id=Identifier())
+def subscribe_chat(call: Call, *, chat_id: Ref) -> dict[str, Any]:
+    chat = chat_for(call.actor, chat_id).chat
+    call.subscriptions[chat.id] = chat.last_seq
+    return {"type": "subscribed", "chat_id": chat.id}
+
+
+@messenger_api.command("unsubscribe_chat", chat_id=Identifier())
+def unsubscribe_chat(call: Call, *, chat_id: Ref) -> dict[str, Any]:
+    chat = chat_for(call.actor, chat_id).chat
+    call.subscriptions[chat.id] = None
+    return {"type": "unsubscribed", "chat_id": chat.id}
+
+
+def message_sent(sent: Sent) -> dict[str, Any]:
+    facts = sent.message
+    return {"type": "new_message", "chat_id": facts.chat_id, "message": shapes.message(facts)}
+
+
+@messenger_api.gathered(
+    "private_message",
+    send_messages,
+    answer=message_sent,
+    user_id=Identifier(),
+    text=Content(),
+    client_message_id=Text(required=False, shortest=1, longest=MAX_KEY),
+)
+def private_message(
+    call: Call, *, user_id: Ref, text: str, client_message_id: str | None
+) -> SendMessage:
+    return SendMessage(
+        author_id=call.session.user_id,
+        recipient=user_id,
+        content=text,
+        key=client_message_id,
+        origin=call.socket_id,
+    )
+
+
+@messenger_api.command("typing", limit=limits.TYPING, chat_id=Identifier(), is_typing=Flag())
+def typing(call: Call, *, chat_id: Ref, is_typing: bool) -> None:
+    set_typing(call.actor, chat=chat_id, is_typing=is_typing)
+
+
+# --- events ----------------------------------------------------------------------------------
+
+
+@messenger_api.on(MessageSent)
+def new_message(event: MessageSent) -> list[To]:
+    message = shapes.message(event.message)
+    words = {"type": "new_message", "chat_id": event.chat_id, "message": message}
+    # What was sent to a person reaches them whether they subscribed or not.
+    return [To(words, unsolicited=event.direct)]
+
+
+@messenger_api.on(MessageEdited)
+def message_edited(event: MessageEdited) -> dict[str, Any]:
+    message = shapes.message(event.message)
+    return {"type": "message_edited", "chat_id": event.chat_id, "message": message}
+
+
+@messenger_api.on(MessageDeleted)
+def message_deleted(event: MessageDeleted) -> dict[str, Any]:
+    ids = {"chat_id": event.chat_id, "message_id": event.message.id}
+    return {"type": "message_deleted", **ids}
+
+
+@messenger_api.on(PresenceChanged)
+def user_status(event: PresenceChanged) -> list[To]:
+    words = {"type": "user_status", "user_id": event.user_id, "status": event.status}
+    return [To(words, unsolicited=True)]
+
+
+@messenger_api.on(Typing)
+def somebody_types(event: Typing) -> dict[str, Any]:
+    ids = {"chat_id": event.chat_id, "user_id": event.user_id}
+    return {"type": "typing", **ids, "is_typing": event.is_typing}
