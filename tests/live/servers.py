@@ -63,7 +63,11 @@ class Server:
     def connect(self, token: str, **options: Any) -> connect:
         """A mini-app socket, as a context manager."""
         headers = {"Authorization": f"Bearer {token}"}
-        return connect(f"ws://127.0.0.1:{self.port}/connect", additional_headers=headers, **options)
+        return self.open("/connect", additional_headers=headers, **options)
+
+    def open(self, path: str, **options: Any) -> connect:
+        """A socket at this path, as a context manager."""
+        return connect(f"ws://127.0.0.1:{self.port}{path}", **options)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit code."""
