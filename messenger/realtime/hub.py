@@ -211,15 +211,18 @@ class Hub:
 
     def hear(self, events: Sequence[Event]) -> None:
         by_chat: dict[int, list[ChatEvent]] = {}
+        passing: list[PassingEvent] = []
         for event in events:
             if isinstance(event, ChatEvent):
                 by_chat.setdefault(event.chat_id, []).append(event)
             elif isinstance(event, PassingEvent):
-                self.passing.hear(event)
+                passing.append(event)
             elif isinstance(event, LoginsEnded):
                 self.end_logins(event.user_id, event.logins, event.reason)
         for chat_id, found in by_chat.items():
             self._hear_chat(chat_id, found)
+        if passing:
+            self.passing.hear(passing)
 
     def _hear_chat(self, chat_id: int, events: Sequence[ChatEvent]) -> None:
         if chat_id not in self.streams:

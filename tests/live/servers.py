@@ -18,7 +18,8 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websocket
 
 PATIENCE = 15.0
 
@@ -60,14 +61,14 @@ class Server:
         except OSError:
             return 0
 
-    def connect(self, token: str, **options: Any) -> connect:
+    def connect(self, token: str, **options: Any) -> websocket:
         """A mini-app socket, as a context manager."""
         headers = {"Authorization": f"Bearer {token}"}
         return self.open("/connect", additional_headers=headers, **options)
 
-    def open(self, path: str, **options: Any) -> connect:
+    def open(self, path: str, **options: Any) -> websocket:
         """A socket at this path, as a context manager."""
-        return connect(f"ws://127.0.0.1:{self.port}{path}", **options)
+        return websocket(f"ws://127.0.0.1:{self.port}{path}", **options)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit code."""
