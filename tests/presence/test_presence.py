@@ -1,0 +1,135 @@
+"""Coming online and going offline, as the people around hear it."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from accounts.services import ban
+from chats.models import Chat
+from chats.services import create_chat, leave_chat
+from messenger.realtime import keeper
+from messenger.realtime.threads import in_db
+from presence import selectors
+from presence import store as stores
+from presence.services import stay, sweep
+from presence.store import Lease
+from tests.sockets import Socket, messenger_api, miniapp
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
+    """What takes seconds takes tenths."""
+    monkeypatch.setattr(keeper, "SWEEP", 0.05)
+    settings.PRESENCE_LEASE = 0.9
+    settings.PRESENCE_GRACE = 0.3
+    yield
+
+
+async def status_of(socket: Socket, user: User) -> str:
+    """What is said next of this person."""
+    return str((await socket.until(type="user_status", user_id=user.id))["status"])
+
+
+async def silent_about(socket: Socket, user: User, seconds: float) -> bool:
+    """Whether nothing is said of this person for so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await status_of(socket, user)
+    except TimeoutError:
+        return True
+    return False
+
+
+async def test_who_comes_and_goes_is_told_to_those_who_share_a_chat(
+    alice: User, bob: User, charlie: User, group: Chat
+) -> None:
+    async with messenger_api(alice, statuses=True) as a, messenger_api(charlie, statuses=True) as c:
+        async with miniapp(bob):
+            assert await status_of(a, bob) == "online"
+            assert await in_db(selectors.online_contacts, alice) == [bob]
+            assert await in_db(selectors.online_members, group) == [alice, bob]
+        assert await status_of(a, bob) == "offline"
+        assert await in_db(selectors.online_contacts, alice) == []
+        assert await c.silent()
+
+
+async def test_several_sockets_of_one_person_are_one_person(
+    alice: User, bob: User, group: Chat
+) -> None:
+    async with messenger_api(alice, statuses=True) as a:
+        async with messenger_api(bob):
+            assert await status_of(a, bob) == "online"
+            async with messenger_api(bob), miniapp(bob):
+                pass
+            assert await silent_about(a, bob, 0.6)
+        assert await status_of(a, bob) == "offline"
+
+
+async def test_who_is_back_within_the_grace_never_went(alice: User, bob: User, group: Chat) -> None:
+    async with messenger_api(alice, statuses=True) as a:
+        async with miniapp(bob):
+            assert await status_of(a, bob) == "online"
+        for _ in range(20):
+            async with miniapp(bob):
+                pass
+        assert await status_of(a, bob) == "offline"
+        assert await silent_about(a, bob, 0.5)
+
+
+async def test_who_stays_is_online_for_longer_than_a_lease(
+    alice: User, bob: User, group: Chat
+) -> None:
+    async with messenger_api(alice, statuses=True) as a, miniapp(bob):
+        assert await status_of(a, bob) == "online"
+        assert await silent_about(a, bob, 2.0)
+        assert await in_db(selectors.online, [alice.id, bob.id]) == {alice.id, bob.id}
+
+
+async def test_who_is_banned_is_offline_soon(alice: User, bob: User, group: Chat) -> None:
+    async with messenger_api(alice, statuses=True) as a, miniapp(bob) as b:
+        assert await status_of(a, bob) == "online"
+        await in_db(ban, bob)
+        assert await b.closed() == 4403
+        await b.communicator.disconnect()
+        assert await status_of(a, bob) == "offline"
+
+
+async def test_who_shares_no_chat_any_more_is_not_told(alice: User, bob: User, group: Chat) -> None:
+    other = await in_db(lambda: create_chat(alice, kind="group", name="x", members=[bob]))
+    async with messenger_api(alice, statuses=True) as a:
+        async with messenger_api(bob) as b:
+            assert await status_of(a, bob) == "online"
+            await in_db(leave_chat, bob, group)
+            await in_db(leave_chat, bob, other)
+            assert await b.silent()
+        assert await silent_about(a, bob, 0.8)
+
+
+async def test_a_process_that_died_leaves_nobody_online_past_the_lease(
+    alice: User, bob: User, group: Chat
+) -> None:
+    async with messenger_api(alice, statuses=True) as a:
+        # Somewhere else, a connection that nobody will ever renew or release.
+        taken = time.monotonic()
+        await in_db(stores.store.take, [Lease(bob.id, "elsewhere-1")], 0.5)
+        assert await in_db(selectors.online_contacts, alice) == [bob]
+        assert await status_of(a, bob) == "offline"
+        assert 0.4 < time.monotonic() - taken < 3
+        assert await silent_about(a, bob, 0.5)
+
+
+async def test_a_process_that_was_only_held_up_says_that_its_people_are_there(
+    alice: User, bob: User, group: Chat
+) -> None:
+    async with messenger_api(alice, statuses=True) as a:
+        held_up = [Lease(bob.id, "elsewhere-1")]
+        await in_db(stores.store.take, held_up, 0.2)
+        assert await status_of(a, bob) == "offline"
+        await in_db(stay, held_up)
+        assert await status_of(a, bob) == "online"
+        await in_db(sweep)
+        assert await silent_about(a, bob, 0.3)
