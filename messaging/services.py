@@ -11,6 +11,7 @@ from accounts.models import User
 from chats.changes import Changes, changes_to
 from chats.models import Chat, Membership
 from messaging import content as contents
+from messaging import emoji as emojis
 from messaging import selectors
 from messaging.events import (
     MessageDeleted,
@@ -39,6 +40,10 @@ __all__ = [
     "send_message",
     "send_messages",
 ]
+
+
+# Different emoji on one message.
+MAX_EMOJI = 50
 
 
 def edit_message(
@@ -113,10 +118,18 @@ def delete_message(
 
 
 def add_reaction(user: User, *, message: Ref, emoji: str) -> tuple[Reaction, bool]:
-    """Put an emoji on a message: the reaction, and whether it is new."""
+    """
+    Put an emoji on a message: the reaction, and whether it is new. Invalid for what is no emoji,
+    Forbidden for one more than a message can carry.
+    """
+    emoji = emojis.check(emoji)
     found = selectors.message_for(user, message)
     with changes_to(found.chat_id) as changes:
         row = _changeable(user, found, changes)
+        others = Reaction.objects.filter(message_id=row.id)
+        existing = others.filter(emoji=emoji)
+        if not existing.exists() and others.values("emoji").distinct().count() >= MAX_EMOJI:
+            raise Forbidden(f"A message carries no more than {MAX_EMOJI} different emoji.")
         reaction, created = Reaction.objects.get_or_create(
             message_id=row.id, user_id=user.id, emoji=emoji
         )
@@ -137,6 +150,7 @@ def add_reaction(user: User, *, message: Ref, emoji: str) -> tuple[Reaction, boo
 def remove_reaction(user: User, *, message: Ref, emoji: str) -> bool:
     """Take one's emoji off a message; whether it was there."""
     found = selectors.message_for(user, message)
+    emoji = emojis.qualified(emoji) or emoji
     with changes_to(found.chat_id) as changes:
         row = _changeable(user, found, changes)
         removed, _ = Reaction.objects.filter(
