@@ -1,0 +1,358 @@
+"""
+Who may do what: every REST route, socket command and handshake, for everybody there is.
+
+The tables are written by hand, and `test_authorisation.py` holds the project against them. Words in
+braces stand for what `make_world` makes. There is a row for each thing that is treated differently:
+a group and a private chat, one's own message and another's.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.urls import resolve
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.models import User
+from accounts.services import start_login
+from chats.models import Chat
+from chats.services import create_chat, leave_chat, remove_member
+from messaging.services import send_message
+from messenger.protocols import protocols
+from messenger.protocols.base import Protocol
+from tests.people import PASSWORD, make_user
+
+# Nobody; the owner's token, expired; Charlie, who shares no chat with anybody; Dora, who was taken
+# out of the closed group and left the open one; Bob; Alice, who made the chats.
+COLUMNS = ("anonymous", "expired", "stranger", "ex-member", "member", "owner")
+# What is heard instead of an answer: that the frame after it makes no sense.
+SILENCE = "unknown_command"
+
+
+@dataclass(frozen=True)
+class World:
+    """What there is, and what everybody shows for themselves."""
+
+    # What rows name: people, chats and messages.
+    things: dict[str, Any]
+    people: dict[str, User | None]
+    tokens: dict[str, str]
+    refresh: str
+
+    def ids(self, form: str = "id") -> dict[str, Any]:
+        """By name the integers, or the UUIDs as text."""
+        ids = {name: getattr(thing, form) for name, thing in self.things.items()}
+        ids = {name: id if isinstance(id, int) else str(id) for name, id in ids.items()}
+        return {**ids, "refresh": self.refresh}
+
+
+def make_world() -> World:
+    names = ("alice", "bob", "charlie", "dora", "erin")
+    alice, bob, charlie, dora, erin = people = [make_user(name) for name in names]
+
+    def group(name: str, **options: Any) -> Chat:
+        return create_chat(alice, kind="group", name=name, members=[bob, dora, erin], **options)
+
+    closed, opened = group("Closed"), group("Open", is_open=True)
+    private = create_chat(alice, kind="private", members=[bob])
+    things: dict[str, Any] = {
+        **dict(zip(names, people, strict=True)),
+        "group": closed,
+        "open": opened,
+        "private": private,
+        # Charlie's own: here the stranger is at home.
+        "den": create_chat(charlie, kind="group", name="Den"),
+    }
+    for name, author, chat in (
+        ("alices", alice, closed),
+        ("bobs", bob, closed),
+        ("doras", dora, closed),
+        ("whisper", alice, private),
+    ):
+        things[name] = send_message(author, chat=chat.id, content=f"Said by {author.name}").message
+    remove_member(alice, chat=closed, user=dora)
+    leave_chat(dora, opened)
+
+    pair = start_login(alice)
+    expired = AccessToken(pair.access)  # type: ignore[arg-type]
+    expired.set_exp(from_time=expired.current_time, lifetime=-timedelta(minutes=1))
+    signed_in = {"stranger": charlie, "ex-member": dora, "member": bob, "owner": alice}
+    return World(
+        things=things,
+        people={"anonymous": None, "expired": None, **signed_in},
+        tokens={
+            "anonymous": "",
+            "expired": str(expired),
+            **{column: start_login(person).access for column, person in signed_in.items()},
+        },
+        refresh=start_login(alice).refresh,
+    )
+
+
+def filled(template: Any, ids: Mapping[str, Any]) -> Any:
+    """The template with ids for the words in braces; a word alone becomes the id itself."""
+    if isinstance(template, dict):
+        return {name: filled(value, ids) for name, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, ids) for value in template]
+    if not isinstance(template, str):
+        return template
+    alone = re.fullmatch(r"{(\w+)}", template)
+    return ids[alone[1]] if alone else template.format_map(ids)
+
+
+def named_in(*templates: Any) -> list[str]:
+    """The people, chats and messages in them."""
+    found = re.findall(r"{(\w+)}", str(templates))
+    return [name for name in dict.fromkeys(found) if name != "refresh"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each column gets."""
+
+    answers: tuple[int | str, ...]
+
+    @property
+    def name(self) -> str:
+        raise NotImplementedError
+
+    def answer(self, column: str) -> int | str:
+        return self.answers[COLUMNS.index(column)]
+
+
+@dataclass(frozen=True)
+class Request(Row):
+    """A method, a path with perhaps a query, and a body. The answers are statuses."""
+
+    method: str
+    path: str
+    body: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        names = [name for name in named_in(self.body) if name not in named_in(self.path)]
+        return f"{self.method} {self.path}{f' of {names[0]}' if names else ''}"
+
+    @property
+    def named(self) -> list[str]:
+        return named_in(self.path, self.body)
+
+    @property
+    def route(self) -> str:
+        path = re.sub(r"{\w+}", "1", self.path).partition("?")[0]
+        return f"{self.method} {readable(resolve(f'/{path}').route)}"
+
+
+@dataclass(frozen=True)
+class Command(Row):
+    """A frame of a protocol. The answers are the words or codes that come back."""
+
+    protocol: Protocol
+    frame: dict[str, Any]
+
+    @property
+    def command(self) -> str:
+        return self.protocol.decode(self.frame).command
+
+    @property
+    def name(self) -> str:
+        return " ".join([self.protocol.name, self.command, *self.named])
+
+    @property
+    def named(self) -> list[str]:
+        return named_in(self.frame)
+
+
+@dataclass(frozen=True)
+class Handshake(Row):
+    """A new socket. The answers are close codes, or "open"."""
+
+    protocol: Protocol
+
+    @property
+    def name(self) -> str:
+        return self.protocol.name
+
+
+def readable(pattern: str) -> str:
+    """The regular expression of a route as people write it: "chats/{chat_id}"."""
+    named = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", pattern)
+    return named.removeprefix("^").removesuffix("/?$")
+
+
+def rest(line: str, *answers: int, body: dict[str, Any] | None = None) -> Request:
+    method, _, path = line.partition(" ")
+    assert len(answers) == len(COLUMNS), line
+    return Request(answers, method, path, body)
+
+
+def command(protocol: str, frame: dict[str, Any], *answers: int | str) -> Command:
+    assert len(answers) == len(COLUMNS), frame
+    return Command(answers, PROTOCOLS[protocol], frame)
+
+
+def handshake(protocol: str, *answers: int | str) -> Handshake:
+    assert len(answers) == len(COLUMNS), protocol
+    return Handshake(answers, PROTOCOLS[protocol])
+
+
+PROTOCOLS = {protocol.name: protocol for protocol in protocols()}
+NEWCOMER = {"email": "new@example.org", "password": PASSWORD}
+ALICE = {"email": "alice@example.org", "password": PASSWORD}
+REFRESH = {"refresh_token": "{refresh}"}
+GROUP, PAIR = {"name": "New", "user_ids": ["{bob}"]}, {"is_group": False, "user_ids": ["{erin}"]}
+NAME, TEXT = {"name": "Renamed"}, {"text": "Other words"}
+
+# fmt: off
+REST = [
+    #                                                  anon. exp. str.  ex   mem.  own.
+    # Plain pages. The admin sends everybody to its own login.
+    rest("GET ",                                        200, 200, 200, 200, 200, 200),
+    rest("GET admin/",                                  302, 302, 302, 302, 302, 302),
+
+    # The mini-app.
+    rest("POST register",                               201, 201, 201, 201, 201, 201,
+         body={"name": "New", **NEWCOMER}),
+    rest("POST login",                                  200, 200, 200, 200, 200, 200, body=ALICE),
+    rest("GET users_list",                              401, 401, 200, 200, 200, 200),
+
+    # The native API.
+    rest("POST api/v1/auth/register",                   201, 201, 201, 201, 201, 201,
+         body=NEWCOMER),
+    rest("POST api/v1/auth/login",                      200, 200, 200, 200, 200, 200, body=ALICE),
+    rest("POST api/v1/auth/refresh",                    200, 200, 200, 200, 200, 200, body=REFRESH),
+    rest("POST api/v1/auth/logout",                     401, 401, 204, 204, 204, 204),
+    rest("GET api/v1/auth/me",                          401, 401, 200, 200, 200, 200),
+    rest("GET api/v1/messages?chat_id={group}",         401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages?chat_id={open}",          401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages?chat_id={private}",       401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages?chat_id={group}&before_id={doras}",
+                                                        401, 401, 404, 404, 200, 200),
+    # A message of another chat is no place in one's own.
+    rest("GET api/v1/messages?chat_id={den}&before_id={bobs}",
+                                                        401, 401, 404, 404, 404, 404),
+
+    # The Messenger API: accounts.
+    rest("POST auth/register",                          201, 201, 201, 201, 201, 201,
+         body={"username": "new", **NEWCOMER}),
+    rest("POST auth/login",                             200, 200, 200, 200, 200, 200, body=ALICE),
+    rest("POST auth/refresh",                           200, 200, 200, 200, 200, 200, body=REFRESH),
+    rest("POST auth/logout",                            401, 401, 204, 204, 204, 204),
+    rest("GET auth/me",                                 401, 401, 200, 200, 200, 200),
+
+    # Chats.
+    rest("GET chats",                                   401, 401, 200, 200, 200, 200),
+    rest("POST chats/create",                           401, 401, 201, 201, 201, 201, body=NAME),
+    rest("POST chats/create",                           401, 401, 201, 201, 201, 201, body=GROUP),
+    rest("POST chats/create",                           401, 401, 201, 201, 201, 201, body=PAIR),
+    rest("GET chats/{group}",                           401, 401, 404, 404, 200, 200),
+    rest("GET chats/{open}",                            401, 401, 404, 404, 200, 200),
+    rest("GET chats/{private}",                         401, 401, 404, 404, 200, 200),
+    rest("PUT chats/{group}",                           401, 401, 404, 404, 403, 200, body=NAME),
+    rest("PUT chats/{open}",                            401, 401, 404, 404, 403, 200, body=NAME),
+    rest("PUT chats/{private}",                         401, 401, 404, 404, 403, 403, body=NAME),
+    rest("PATCH chats/{group}",                         401, 401, 404, 404, 403, 200, body=NAME),
+    rest("PATCH chats/{open}",                          401, 401, 404, 404, 403, 200, body=NAME),
+    rest("PATCH chats/{private}",                       401, 401, 404, 404, 403, 403, body=NAME),
+    rest("DELETE chats/{group}",                        401, 401, 404, 404, 403, 204),
+    rest("DELETE chats/{open}",                         401, 401, 404, 404, 403, 204),
+    rest("DELETE chats/{private}",                      401, 401, 404, 404, 204, 204),
+
+    # Coming and going. That a group exists can be seen at its door, whether open or closed.
+    rest("POST chats/{group}/join",                     401, 401, 403, 403, 200, 200),
+    rest("POST chats/{open}/join",                      401, 401, 200, 200, 200, 200),
+    rest("POST chats/{private}/join",                   401, 401, 404, 404, 404, 404),
+    rest("DELETE chats/{group}/leave",                  401, 401, 404, 404, 204, 204),
+    rest("DELETE chats/{open}/leave",                   401, 401, 404, 404, 204, 204),
+    rest("DELETE chats/{private}/leave",                401, 401, 404, 404, 403, 403),
+    rest("DELETE chats/{group}/members/{erin}",         401, 401, 404, 404, 403, 204),
+    rest("DELETE chats/{open}/members/{erin}",          401, 401, 404, 404, 403, 204),
+    # Who removes themselves leaves.
+    rest("DELETE chats/{group}/members/{alice}",        401, 401, 404, 404, 403, 204),
+    rest("DELETE chats/{group}/members/{bob}",          401, 401, 404, 404, 204, 204),
+    rest("DELETE chats/{group}/members/{charlie}",      401, 401, 404, 404, 403, 404),
+    rest("DELETE chats/{group}/members/{dora}",         401, 401, 404, 404, 403, 404),
+    rest("DELETE chats/{private}/members/{alice}",      401, 401, 404, 404, 403, 403),
+    rest("DELETE chats/{private}/members/{bob}",        401, 401, 404, 404, 403, 403),
+
+    # Messages.
+    rest("POST messages/send",                          401, 401, 404, 404, 201, 201,
+         body={"chat_id": "{group}", **TEXT}),
+    rest("POST messages/send",                          401, 401, 404, 404, 201, 201,
+         body={"chat_id": "{open}", **TEXT}),
+    rest("POST messages/send",                          401, 401, 404, 404, 201, 201,
+         body={"chat_id": "{private}", **TEXT}),
+    rest("GET messages/chat/{group}",                   401, 401, 404, 404, 200, 200),
+    rest("GET messages/chat/{open}",                    401, 401, 404, 404, 200, 200),
+    rest("GET messages/chat/{private}",                 401, 401, 404, 404, 200, 200),
+    rest("GET messages/chat/{group}?after_id={alices}", 401, 401, 404, 404, 200, 200),
+    rest("GET messages/chat/{den}?before_id={bobs}",    401, 401, 404, 404, 404, 404),
+    rest("GET messages/chat/{den}?after_id={bobs}",     401, 401, 404, 404, 404, 404),
+    rest("PUT messages/edit/{alices}",                  401, 401, 404, 404, 403, 200, body=TEXT),
+    rest("PUT messages/edit/{bobs}",                    401, 401, 404, 404, 200, 403, body=TEXT),
+    rest("PUT messages/edit/{doras}",                   401, 401, 404, 404, 403, 403, body=TEXT),
+    rest("PUT messages/edit/{whisper}",                 401, 401, 404, 404, 403, 200, body=TEXT),
+    rest("DELETE messages/delete/{alices}",             401, 401, 404, 404, 403, 204),
+    rest("DELETE messages/delete/{bobs}",               401, 401, 404, 404, 204, 204),
+    rest("DELETE messages/delete/{doras}",              401, 401, 404, 404, 403, 204),
+    rest("DELETE messages/delete/{whisper}",            401, 401, 404, 404, 403, 204),
+
+    # Who is online.
+    rest("GET ws/online-users",                         401, 401, 200, 200, 200, 200),
+    rest("GET ws/chat/{group}/online-users",            401, 401, 404, 404, 200, 200),
+    rest("GET ws/chat/{open}/online-users",             401, 401, 404, 404, 200, 200),
+    rest("GET ws/chat/{private}/online-users",          401, 401, 404, 404, 200, 200),
+]
+
+OUT = (4401, 4401)
+HIDDEN = (*OUT, "not_found", "not_found")
+COMMANDS = [
+    #       anonymous, expired, stranger, ex-member, member, owner
+    command("miniapp", {"action": "create_chat", "type": "group", "name": "New"},
+            *OUT, "chat_created", "chat_created", "chat_created", "chat_created"),
+    command("miniapp", {"action": "create_chat", "type": "private", "user_ids": ["{erin}"]},
+            *OUT, "chat_created", "chat_created", "chat_created", "chat_created"),
+    command("miniapp", {"action": "send_message", "chat_id": "{group}", **TEXT},
+            *HIDDEN, "message_sent", "message_sent"),
+    command("miniapp", {"action": "send_message", "chat_id": "{open}", **TEXT},
+            *HIDDEN, "message_sent", "message_sent"),
+    command("miniapp", {"action": "send_message", "chat_id": "{private}", **TEXT},
+            *HIDDEN, "message_sent", "message_sent"),
+    command("miniapp", {"action": "message_read", "message_id": "{alices}"},
+            *HIDDEN, "message_read", "message_read"),
+    command("miniapp", {"action": "message_read", "message_id": "{doras}"},
+            *HIDDEN, "message_read", "message_read"),
+    command("miniapp", {"action": "message_read", "message_id": "{whisper}"},
+            *HIDDEN, "message_read", "message_read"),
+
+    command("messenger_api", {"type": "subscribe_chat", "chat_id": "{group}"},
+            *HIDDEN, "subscribed", "subscribed"),
+    command("messenger_api", {"type": "subscribe_chat", "chat_id": "{open}"},
+            *HIDDEN, "subscribed", "subscribed"),
+    command("messenger_api", {"type": "subscribe_chat", "chat_id": "{private}"},
+            *HIDDEN, "subscribed", "subscribed"),
+    command("messenger_api", {"type": "unsubscribe_chat", "chat_id": "{group}"},
+            *HIDDEN, "unsubscribed", "unsubscribed"),
+    command("messenger_api", {"type": "unsubscribe_chat", "chat_id": "{private}"},
+            *HIDDEN, "unsubscribed", "unsubscribed"),
+    command("messenger_api", {"type": "typing", "chat_id": "{group}", "is_typing": True},
+            *HIDDEN, SILENCE, SILENCE),
+    command("messenger_api", {"type": "typing", "chat_id": "{open}", "is_typing": True},
+            *HIDDEN, SILENCE, SILENCE),
+    command("messenger_api", {"type": "typing", "chat_id": "{private}", "is_typing": True},
+            *HIDDEN, SILENCE, SILENCE),
+    # Anybody may speak to anybody, but not to themselves.
+    command("messenger_api", {"type": "private_message", "user_id": "{erin}", **TEXT},
+            *OUT, "new_message", "new_message", "new_message", "new_message"),
+    command("messenger_api", {"type": "private_message", "user_id": "{bob}", **TEXT},
+            *OUT, "new_message", "new_message", "invalid", "new_message"),
+]
+
+HANDSHAKES = [
+    handshake("miniapp",                               *OUT, "open", "open", "open", "open"),
+    handshake("messenger_api",                         *OUT, "open", "open", "open", "open"),
+]
+# fmt: on
