@@ -10,7 +10,7 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.models import User
 from accounts.tokens import Claims
-from messaging.content import problem_with
+from messaging.content import check_key, problem_with
 from messenger import errors
 from messenger.ids import Ref, parse_ref
 
@@ -20,6 +20,8 @@ def route(path: str, view: type[ViewSet], **actions: str) -> URLPattern:
     `path` with and without a slash at its end, and no redirect between them: a redirected POST
     loses its body. `actions` maps methods to the names of the viewset's functions.
     """
+    # A function of a method's name would answer that method on every path of the viewset.
+    assert not {"get", "post", "put", "patch", "delete"} & set(dir(view)), view
     pattern = re_path(rf"^{path}/?$", view.as_view(dict(actions)))
     pattern.hashes_passwords = getattr(view, "hashes_passwords", False)  # type: ignore[attr-defined]
     return pattern
@@ -37,6 +39,15 @@ class WholeField(serializers.IntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         if not (isinstance(data, str) and data.isascii() and data.isdecimal()):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class TextField(serializers.CharField):
+    """A text. DRF's own takes numbers for texts, and large ones lose their digits on the way."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
 
@@ -88,8 +99,11 @@ def ref_in_path(value: str) -> Ref:
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The `Idempotency-Key` of a request, if it has one."""
-    return request.headers.get("Idempotency-Key") or None
+    """The `Idempotency-Key` of a request, if it has one. Invalid for one that can't be."""
+    key = request.headers.get("Idempotency-Key") or None
+    if key is not None:
+        check_key(key, "Idempotency-Key")
+    return key
 
 
 def user_of(request: Request) -> User:

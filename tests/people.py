@@ -28,6 +28,11 @@ def bearer(user: User) -> dict[str, str]:
     return {"Authorization": f"Bearer {token(user)}"}
 
 
+def client(user: User) -> Client:
+    """A client of `user`, signed in."""
+    return Client(headers=bearer(user))
+
+
 def post(client: Client, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
     """POST JSON; the response."""
     return client.post(

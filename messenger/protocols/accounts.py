@@ -15,15 +15,15 @@ from accounts.models import User, fold
 from accounts.tokens import TokenPair
 from messenger.drf import address_of
 from messenger.realtime import limits
-from messenger.rest import claims_of, fields_of
+from messenger.rest import TextField, claims_of, fields_of
 
 
 class Credentials(serializers.Serializer):
     """`email` or `username` (either may hold either), and `password`. Gives `login`, `password`."""
 
-    email = serializers.CharField(max_length=254, required=False)
-    username = serializers.CharField(max_length=254, required=False)
-    password = serializers.CharField(max_length=4096, trim_whitespace=False)
+    email = TextField(max_length=254, required=False)
+    username = TextField(max_length=254, required=False)
+    password = TextField(max_length=4096, trim_whitespace=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         login = attrs.get("email") or attrs.get("username")
@@ -35,8 +35,8 @@ class Credentials(serializers.Serializer):
 class RefreshToken(serializers.Serializer):
     """`refresh_token`, or `refresh` as simplejwt's own clients say."""
 
-    refresh_token = serializers.CharField(max_length=4096, required=False)
-    refresh = serializers.CharField(max_length=4096, required=False)
+    refresh_token = TextField(max_length=4096, required=False)
+    refresh = TextField(max_length=4096, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         token = attrs.get("refresh_token") or attrs.get("refresh")

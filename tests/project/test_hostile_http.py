@@ -7,14 +7,20 @@ import orjson
 import pytest
 from django.test import Client
 
-from accounts.models import User
-from chats.models import Chat
+from accounts.models import Login, User
+from chats.models import Chat, Membership
+from messaging.models import Message
 from messaging.services import send_message
 from messenger.realtime.threads import in_db
 from tests.people import PASSWORD, bearer, post, token
 from tests.project.asgi import JSON, Answer, ask, signed_in
 
-DOORS = ["/register", "/login"] + [f"/api/v1/auth/{x}" for x in ("register", "login", "refresh")]
+DOORS = ["/register", "/login"] + [
+    f"{start}/auth/{name}" for start in ("", "/api/v1") for name in ("register", "login", "refresh")
+]
+# Where a form is as good as JSON.
+FORMS = ["/auth/register", "/auth/login"]
+FORM = "application/x-www-form-urlencoded"
 HISTORY = "/api/v1/messages"
 
 # None of these is a JSON object.
@@ -119,7 +125,8 @@ def test_another_kind_of_content_is_415(api: Client) -> None:
     body = b'{"email": "anna@example.org", "name": "x", "password": "correct-horse-7"}'
     for path in DOORS:
         for kind in KINDS:
-            refused(api.generic("POST", path, body, content_type=kind), 415)
+            response = api.generic("POST", path, body, content_type=kind)
+            refused(response, 400 if kind == FORM and path in FORMS else 415)
     assert not User.objects.exists()
 
 
@@ -195,6 +202,9 @@ STRANGE_HEADERS: list[dict[str, str]] = [
     {"x-http-method-override": "DELETE"},
     {"daphne-root-path": "/x"},
     {"content-type": "\xff"},
+    {"content-type": "application/json; x*=nonsense''%41"},
+    {"content-type": "application/json; x*=idna''%ff"},
+    {"content-type": "application/json; charset=\x00"},
     {"content-encoding": "gzip"},
     {"transfer-encoding": "chunked"},
     {"expect": "100-continue"},
@@ -247,3 +257,158 @@ def test_what_is_said_back_is_said_as_text(api: Client, alice: User, text: str) 
         refused(response, 400, 404)
         assert response["Content-Type"] == "application/json"
         assert response["X-Content-Type-Options"] == "nosniff"
+
+
+# --- behind the doors ------------------------------------------------------------------------
+
+# Paths that take a body, with one in which only what is put in its place is wrong.
+BODIES: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "/chats/create", {"name": "x", "description": "", "is_group": False, "user_ids": [0]}),
+    ("PUT", "/chats/{chat}", {"name": "Group", "description": ""}),
+    ("PATCH", "/chats/{chat}", {"name": "Group", "description": ""}),
+    ("POST", "/messages/send", {"chat_id": 0, "text": "x", "client_message_id": "k"}),
+    ("PUT", "/messages/edit/{message}", {"text": "as it was"}),
+]
+# Paths with an id in them.
+IDS_IN_PATHS = [
+    *(("GET", path) for path in ("/chats/{}", "/messages/chat/{}", "/ws/chat/{}/online-users")),
+    *(("DELETE", path) for path in ("/chats/{}", "/chats/{}/leave", "/messages/delete/{}")),
+    ("PUT", "/chats/{}"),
+    ("PATCH", "/chats/{}"),
+    ("POST", "/chats/{}/join"),
+    ("DELETE", "/chats/{}/members/0"),
+    ("DELETE", "/chats/{chat}/members/{}"),
+    ("PUT", "/messages/edit/{}"),
+]
+# JSON as it is written: Python would write some of it in another way.
+LITERALS = ["NaN", "1e999", "1" + "0" * 30, "9" * 5000, "-0.0", "1.0", "1e3", "0x1", "1_000", "01",
+            "+1", "-1", "9223372036854775808", "true", "null", "[null]", "[[]]", "[1.0]", "{}",
+            '"\\ud800"', '"\\udc00\\ud800"', '"\\u0000"', '["9223372036854775808"]', '" 1"',
+            '"\u0661"', '"1_000"', "[" * 500 + "]" * 500]  # fmt: skip
+
+
+@pytest.fixture
+def inside(alice: User, group: Chat) -> dict[str, int]:
+    """What paths are filled with: a group of Alice's, and a message of hers in it."""
+    sent = send_message(alice, chat=group.id, content="as it was").message
+    return {"chat": group.id, "message": sent.id}
+
+
+def stored() -> list[Any]:
+    """Everything that the bodies above could change."""
+    chats = Chat.objects.order_by("id").values_list("id", "name", "description", "deleted_at")
+    messages = Message.objects.order_by("id").values_list("id", "content", "deleted_at")
+    members = Membership.objects.order_by("id").values_list("chat_id", "user_id", "role")
+    return [*chats, *messages, *members]
+
+
+@pytest.mark.parametrize(("method", "path", "sound"), BODIES, ids=lambda v: str(v)[:20])
+def test_behind_the_doors_too_what_is_no_object_is_400(
+    alice: User, inside: dict[str, int], method: str, path: str, sound: dict[str, Any]
+) -> None:
+    before, signed_in, path = stored(), Client(headers=bearer(alice)), path.format(**inside)
+    for body in NO_OBJECTS.values():
+        # To change nothing is no mistake: there an empty body is an object without fields.
+        if path.startswith("/chats/") and not body and method != "POST":
+            continue
+        refused(signed_in.generic(method, path, body, "application/json"), 400)
+    for kind in KINDS:
+        refused(signed_in.generic(method, path, orjson.dumps(sound), kind), 415)
+    assert stored() == before
+
+
+@pytest.mark.parametrize(("method", "path", "sound"), BODIES, ids=lambda v: str(v)[:20])
+def test_behind_the_doors_too_nonsense_in_a_field_is_a_mistake_or_said_as_text(
+    alice: User, inside: dict[str, int], method: str, path: str, sound: dict[str, Any]
+) -> None:
+    before, signed_in, path = stored(), Client(headers=bearer(alice)), path.format(**inside)
+    values = [orjson.dumps(value).decode() for value in VALUES.values()] + LITERALS
+    for field in sound:
+        written = orjson.dumps({**sound, field: "@"}).decode()
+        for value in values:
+            body = written.replace('"@"', value)
+            response = signed_in.generic(method, path, body.encode(), "application/json")
+            if response.status_code == 200:
+                # A text that is merely odd, or a null that leaves things as they are.
+                assert value == "null" or isinstance(orjson.loads(value), str), (field, value)
+                again = orjson.dumps(sound)
+                signed_in.generic(method, path, again, "application/json")
+            else:
+                refused(response, 400, 404)
+    assert stored() == before
+
+
+@pytest.mark.parametrize(("method", "path"), IDS_IN_PATHS)
+async def test_what_is_no_id_in_a_path_is_not_there(
+    alice: User, inside: dict[str, int], method: str, path: str
+) -> None:
+    before = await in_db(stored)
+    headers = {**signed_in(await in_db(token, alice)), **JSON}
+    body = b'{"name": "y", "text": "y"}'
+    for id in [*NO_IDS, *NOBODYS_IDS, "\ud800", "\u202e", "%00", "1//", "."]:
+        shaped(await ask(method, path.format(id, **inside), body=body, headers=headers), 404, 405)
+    shaped(await ask(method, path.format("\x00", **inside), body=body, headers=headers), 400)
+    assert await in_db(stored) == before
+
+
+def test_a_strange_query_is_answered_behind_the_doors_too(
+    alice: User, inside: dict[str, int]
+) -> None:
+    signed_in = Client(headers=bearer(alice))
+    chat, message = f"/messages/chat/{inside['chat']}", inside["message"]
+    for query in (
+        "limit=%00", "limit=5&limit=x", "skip=%ff", "skip=%ED%A0%80", "before_id=%D9%A1",
+        f"before_id={message}%0A", "after_id=[]", "after_id=" + "9" * 60_000, "format=xml",
+        "&".join(f"a{n}=1" for n in range(1500)),
+    ):  # fmt: skip
+        refused(signed_in.get(f"{chat}?{query}"), 400, 404)
+        if "_id" not in query:
+            refused(signed_in.get(f"/chats/?{query}"), 400, 404)
+    for query in ("&&&&", "=", "%", "%zz", "limit", "limit=", "a=" + "x" * 60_000):
+        assert signed_in.get(f"{chat}?{query}").status_code == 200, query
+
+
+# --- forms -----------------------------------------------------------------------------------
+
+STRANGE_FORMS: dict[str, bytes] = {
+    "nothing": b"",
+    "JSON": b'{"username": "alice", "password": "correct-horse-7"}',
+    "no fields": b"&&&=&%&%zz=%",
+    "a NUL": b"username=alice%00&password=correct-horse-7",
+    "a raw NUL": b"username=alice\x00&password=correct-horse-7",
+    "bytes that are no UTF-8": b"username=alice\xff&password=%ff%fe",
+    "a surrogate": b"username=alice%ED%A0%80&password=\xed\xa0\x80",
+    "UTF-7": b"username=+AGEAbABpAGMAZQ-&password=correct-horse-7",
+    "UTF-16": "username=alice&password=correct-horse-7".encode("utf-16"),
+    "lists": b"username[]=alice&password[]=correct-horse-7",
+    "semicolons": b"username=alice;password=correct-horse-7",
+    "a wrong one last": b"username=alice&password=correct-horse-7&password=x",
+    "2,000 fields": b"&".join(b"a%d=1" % n for n in range(2000)),
+    "one field 2,000 times": b"username=alice&" * 2000 + b"password=correct-horse-7",
+    "a long password": b"username=alice&password=" + b"x" * 60_000,
+    "many escapes": b"username=alice&password=" + b"%41" * 20_000,
+}
+CHARSETS = ["utf-8", "hex", "idna", "utf-7", "utf-16", "rot13", "unicode_escape", "punycode",
+            "undefined", "nonsense", "\xff", '"', "utf-8; boundary=x"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_a_strange_form_signs_nobody_in_nor_up(alice: User, path: str) -> None:
+    for body in STRANGE_FORMS.values():
+        shaped(await ask("POST", path, body=body, headers={"content-type": FORM}), 400, 401)
+    large = b"username=alice&password=" + b"x" * 70_000
+    shaped(await ask("POST", path, body=large, headers={"content-type": FORM}), 413)
+    shaped(await ask("POST", path, body=[large[:999]] * 71, headers={"content-type": FORM}), 413)
+    for charset in CHARSETS:
+        headers = {"content-type": f"{FORM}; charset={charset}"}
+        for body in (b"username=%61%ff&password=%78", b"\xff", b""):
+            shaped(await ask("POST", path, body=body, headers=headers), 400, 401)
+    assert await in_db(User.objects.count) == 1 and not await in_db(Login.objects.count)
+
+
+async def test_a_form_is_utf8_whatever_charset_it_claims(alice: User) -> None:
+    body = f"username=%61lice&password={PASSWORD}".encode()
+    for charset in CHARSETS:
+        headers = {"content-type": f"{FORM}; charset={charset}"}
+        answer = await ask("POST", "/auth/login", body=body, headers=headers)
+        assert answer.status == 200, (charset, answer.body)

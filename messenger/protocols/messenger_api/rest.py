@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from accounts.models import User
-from accounts.selectors import user_for, users_for
+from accounts.selectors import users_for
 from chats import services as chats
 from chats.models import Chat, Membership
 from chats.selectors import chat_facts, chat_for, chats_of, overviews
@@ -18,12 +18,15 @@ from messaging.content import MAX_KEY
 from messaging.history import history, last_messages
 from messaging.unread import unread_counts
 from messenger.drf import FormParser, JSONParser
+from messenger.errors import NotFound
 from messenger.protocols.accounts import AccountViewSet, LogoutViewSet, RefreshViewSet
 from messenger.protocols.messenger_api import shapes
+from messenger.realtime import limits
 from messenger.rest import (
     ContentField,
     FlagField,
     IdField,
+    TextField,
     WholeField,
     fields_of,
     idempotency_key,
@@ -35,9 +38,9 @@ from presence import selectors as presence
 
 
 class Registration(serializers.Serializer):
-    username = serializers.CharField(max_length=64)
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    username = TextField(max_length=64)
+    email = TextField(max_length=254)
+    password = TextField(max_length=128, trim_whitespace=False)
 
 
 class MessengerAccountViewSet(AccountViewSet):
@@ -62,17 +65,17 @@ class MeViewSet(ViewSet):
 
 
 class NewChat(serializers.Serializer):
-    name = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
-    description = serializers.CharField(
-        required=False, default="", allow_blank=True, allow_null=True, max_length=1000
-    )
+    name = TextField(default="", allow_blank=True, allow_null=True, max_length=100)
+    description = TextField(default="", allow_blank=True, allow_null=True, max_length=1000)
     is_group = FlagField(required=False, default=True)
-    user_ids = serializers.ListField(child=IdField(), required=False, default=list, max_length=1000)
+    user_ids = serializers.ListField(
+        child=IdField(), default=list, allow_null=True, max_length=1000
+    )
 
 
 class ChatChanges(serializers.Serializer):
-    name = serializers.CharField(required=False, max_length=100)
-    description = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+    name = TextField(required=False, allow_null=True, max_length=100)
+    description = TextField(required=False, allow_blank=True, allow_null=True, max_length=1000)
 
 
 class Window(serializers.Serializer):
@@ -87,12 +90,13 @@ class ChatViewSet(ViewSet):
         form = NewChat(data=fields_of(request))
         form.is_valid(raise_exception=True)
         wanted, user = form.validated_data, user_of(request)
+        limits.check(limits.NEW_CHATS, f"user {user.id}")
         chat = chats.create_chat(
             user,
             kind=Chat.Kind.GROUP if wanted["is_group"] else Chat.Kind.PRIVATE,
-            name=wanted["name"],
+            name=wanted["name"] or "",
             description=wanted["description"] or "",
-            members=users_for(wanted["user_ids"]),
+            members=users_for(wanted["user_ids"] or []),
             is_open=wanted["is_group"],
         )
         return Response(_chat(user, chat_for(user, chat.id)), status=status.HTTP_201_CREATED)
@@ -136,13 +140,15 @@ class ChatViewSet(ViewSet):
     def remove(self, request: Request, chat_id: str, user_id: str) -> Response:
         user = user_of(request)
         chat = chat_for(user, ref_in_path(chat_id)).chat
-        chats.remove_member(user, chat=chat, user=user_for(ref_in_path(user_id)))
+        chats.remove_member(user, chat=chat, user=ref_in_path(user_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def _chat(user: User, membership: Membership) -> dict[str, Any]:
-    [words] = _chats(user, [membership])
-    return words
+    words = _chats(user, [membership])
+    if not words:
+        raise NotFound
+    return words[0]
 
 
 def _chats(user: User, memberships: Sequence[Membership]) -> list[dict[str, Any]]:
@@ -152,6 +158,8 @@ def _chats(user: User, memberships: Sequence[Membership]) -> list[dict[str, Any]
     return [
         shapes.chat(membership, about[id], unread.get(id, 0), last.get(id))
         for id, membership in zip(ids, memberships, strict=True)
+        # Its last member may have left since.
+        if id in about
     ]
 
 
@@ -161,8 +169,8 @@ def _chats(user: User, memberships: Sequence[Membership]) -> list[dict[str, Any]
 class NewMessage(serializers.Serializer):
     chat_id = IdField()
     text = ContentField()
-    client_message_id = serializers.CharField(
-        required=False, default=None, max_length=MAX_KEY, trim_whitespace=False
+    client_message_id = TextField(
+        default=None, allow_null=True, max_length=MAX_KEY, trim_whitespace=False
     )
 
 
@@ -219,7 +227,7 @@ class MessageViewSet(ViewSet):
         )
         return Response(shapes.message(facts))
 
-    def delete(self, request: Request, message_id: str) -> Response:
+    def destroy(self, request: Request, message_id: str) -> Response:
         messages.delete_message(user_of(request), message=ref_in_path(message_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -256,7 +264,7 @@ routes = [
     route("messages/send", MessageViewSet, post="send"),
     route(f"messages/chat/{CHAT}", MessageViewSet, get="list"),
     route(f"messages/edit/{MESSAGE}", MessageViewSet, put="edit"),
-    route(f"messages/delete/{MESSAGE}", MessageViewSet, delete="delete"),
+    route(f"messages/delete/{MESSAGE}", MessageViewSet, delete="destroy"),
     route("ws/online-users", OnlineViewSet, get="contacts"),
     route(f"ws/chat/{CHAT}/online-users", OnlineViewSet, get="members"),
 ]

@@ -12,17 +12,17 @@ from accounts.models import User
 from accounts.tokens import TokenPair
 from messenger.protocols.accounts import AccountViewSet
 from messenger.protocols.miniapp import shapes
-from messenger.rest import WholeField, route
+from messenger.rest import TextField, WholeField, route
 
 
 class Registration(serializers.Serializer):
-    name = serializers.CharField(max_length=100)
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    name = TextField(max_length=100)
+    email = TextField(max_length=254)
+    password = TextField(max_length=128, trim_whitespace=False)
 
 
 class Listing(serializers.Serializer):
-    search = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    search = TextField(max_length=100, required=False, default="", allow_blank=True)
     limit = WholeField(min_value=1, max_value=100_000, required=False)
     offset = WholeField(min_value=0, max_value=10**9, required=False, default=0)
 

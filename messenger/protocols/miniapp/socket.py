@@ -80,7 +80,7 @@ miniapp.ignores(PresenceChanged, Typing)
 
 @miniapp.command(
     "create_chat",
-    limit=limits.COMMANDS,
+    limit=limits.NEW_CHATS,
     type=Choice(among=("group", "private")),
     name=Text(required=False, default="", longest=100),
     user_ids=Identifiers(required=False, default=()),

@@ -13,14 +13,14 @@ from messaging.history import history
 from messaging.selectors import reactions_to
 from messenger.protocols.accounts import AccountViewSet, LogoutViewSet, RefreshViewSet
 from messenger.protocols.nodus import shapes
-from messenger.rest import IdField, WholeField, route, user_of
+from messenger.rest import IdField, TextField, WholeField, route, user_of
 
 
 class Registration(serializers.Serializer):
-    username = serializers.CharField(max_length=64, required=False, default="")
-    name = serializers.CharField(max_length=100, required=False, default="")
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    username = TextField(max_length=64, required=False, default="")
+    name = TextField(max_length=100, required=False, default="")
+    email = TextField(max_length=254)
+    password = TextField(max_length=128, trim_whitespace=False)
 
 
 class NativeAccountViewSet(AccountViewSet):
