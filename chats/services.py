@@ -169,16 +169,20 @@ def leave_chat(user: User, chat: Chat) -> None:
         _take_out(changes, locked, membership, actor_id=user.id)
 
 
-def remove_member(actor: User, *, chat: Chat, user: User) -> None:
-    """The owner removes somebody from a group; NotFound if they are not in it."""
-    if actor.id == user.id:
-        return leave_chat(user, chat)
+def remove_member(actor: User, *, chat: Chat, user: User | Ref) -> None:
+    """
+    The owner removes somebody from a group, also who is banned; NotFound if they are not in it.
+    Removing oneself is leaving.
+    """
+    ref = user.id if isinstance(user, User) else user
+    if ref in (actor.id, actor.uuid):
+        return leave_chat(actor, chat)
     with changes_to(chat.id) as changes:
         locked = _locked(changes, chat)
         _must_own(actor, chat)
         if chat.kind != Chat.Kind.GROUP:
             raise Forbidden("Nobody can be removed from a private chat.")
-        _take_out(changes, locked, _membership(user, chat), actor_id=actor.id)
+        _take_out(changes, locked, _membership(ref, chat), actor_id=actor.id)
 
 
 def update_chat(
@@ -251,9 +255,10 @@ def _locked(changes: Changes, chat: Chat) -> LockedChat:
     return changes.chats[chat.id]
 
 
-def _membership(user: User, chat: Chat) -> Membership:
+def _membership(user: User | Ref, chat: Chat) -> Membership:
+    who = lookup(user.id if isinstance(user, User) else user, "user__")
     try:
-        return Membership.objects.select_related("user").get(chat_id=chat.id, user_id=user.id)
+        return Membership.objects.select_related("user").get(chat_id=chat.id, **who)
     except Membership.DoesNotExist:
         raise NotFound from None
 

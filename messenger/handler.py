@@ -96,8 +96,9 @@ class Handler(ASGIHandler):
         set_script_prefix(get_script_prefix(scope))
         try:
             request: HttpRequest = ASGIRequest(scope, io.BytesIO(body))
-        except (UnicodeDecodeError, MultiPartParserError):
-            return plain_error(Malformed("The address is not UTF-8."))
+        except (ValueError, MultiPartParserError):
+            # An address that is not UTF-8, or a Content-Type that names a charset in a strange way.
+            return plain_error(Malformed("The request is not valid."))
         # DRF takes a body that came in chunks, and so without a length, for none at all.
         request.META["CONTENT_LENGTH"] = str(len(body))
         request.META["messenger.received_at"] = received_at

@@ -63,6 +63,7 @@ class Keeper:
             except asyncio.CancelledError:
                 raise
             except Exception as error:
+                self._came[:0], self._went[:0] = came, went
                 logger.warning("Who is online could not be told: %s", error)
                 await asyncio.sleep(SWEEP)
 

@@ -55,7 +55,7 @@ LOGIN_ACCOUNT = Limit("login-account", burst=10, every=20.0, without_redis="clos
 REGISTER = Limit("register", burst=30, every=20.0, without_redis="closed")
 # Ordinary use: generous, so that nobody meets them by chatting.
 REQUESTS = Limit("requests", burst=300, every=0.05, without_redis="open")
-COMMANDS = Limit("commands", burst=60, every=0.5, without_redis="open")
+NEW_CHATS = Limit("new-chats", burst=60, every=0.5, without_redis="open")
 TYPING = Limit("typing", burst=20, every=1.0, without_redis="open")
 CONNECTS = Limit("connects", burst=200, every=0.1, without_redis="open")
 

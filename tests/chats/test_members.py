@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from accounts.services import ban
 from chats import services
 from chats.models import Chat, Membership
 from chats.services import (
@@ -198,6 +199,16 @@ def test_the_last_one_leaving_while_another_joins_leaves_an_owner_or_nothing(
             assert joined == chat and roles(chat) == {"charlie": "owner"}
         else:
             assert isinstance(joined, NotFound) and roles(chat) == {}
+
+
+def test_the_owner_removes_who_is_banned_by_either_id(
+    alice: User, bob: User, charlie: User
+) -> None:
+    chat = create_chat(alice, kind="group", name="x", members=[bob, charlie])
+    for person, ref in ((bob, bob.id), (charlie, charlie.uuid)):
+        ban(person)
+        remove_member(alice, chat=chat, user=ref)
+    assert roles(chat) == {"alice": "owner"}
 
 
 def test_leaving_and_being_removed_at_once_is_one_departure(

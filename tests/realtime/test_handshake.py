@@ -36,6 +36,13 @@ async def test_a_refresh_token_opens_nothing(alice: User) -> None:
         assert await socket.closed() == 4401
 
 
+async def test_a_token_of_somebody_elses_login_opens_nothing(alice: User, bob: User) -> None:
+    access = AccessToken(await in_db(token, alice))  # type: ignore[arg-type]
+    access["user_id"] = bob.id
+    async with await open_socket("/connect", headers={"Authorization": f"Bearer {access}"}) as a:
+        assert await a.closed() == 4401
+
+
 async def test_the_token_may_come_as_a_subprotocol_of_which_only_the_name_is_chosen(
     alice: User,
 ) -> None:
