@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, Min, Q, QuerySet
 
+from accounts import selectors as accounts
 from accounts.models import User
 from chats import events
 from chats.events import ChatFacts, MemberFacts
@@ -75,6 +76,20 @@ def overviews(user: User, chats: Iterable[Chat]) -> dict[int, Overview]:
         chat_id: Overview(owner_id, count, names.get(chat_id))
         for chat_id, count, owner_id in counted
     }
+
+
+def partners_in(chats: Iterable[Chat]) -> dict[tuple[int, int], set[Ref]]:
+    """
+    By (chat id, user id), for the two people of each private chat, deleted ones too, both ids of
+    the other. One query.
+    """
+    pairs = {chat.id: [int(id) for id in chat.pair.split(":")] for chat in chats if chat.pair}
+    people = accounts.uuids_of({user_id for pair in pairs.values() for user_id in pair})
+    found: dict[tuple[int, int], set[Ref]] = {}
+    for chat_id, (one, other) in pairs.items():
+        found[chat_id, one] = {other, people.get(other, other)}
+        found[chat_id, other] = {one, people.get(one, one)}
+    return found
 
 
 def contacts(user: User) -> QuerySet[User]:

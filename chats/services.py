@@ -22,6 +22,7 @@ from chats.events import (
 from chats.models import Chat, Membership
 from messenger.errors import Banned, Conflict, Forbidden, Invalid, MessengerError, NotFound
 from messenger.ids import Ref, lookup
+from messenger.realtime import limits
 
 MAX_MEMBERS = 1000
 MAX_NAME = 100
@@ -95,9 +96,12 @@ def open_private_chats(
 ) -> dict[tuple[int, Ref], int | MessengerError]:
     """
     For each (user id, what they call the other person) the id of their private chat, created where
-    there is none. Two queries for those that exist. NotFound for a person who is not there.
+    there is none. Two queries for those that exist. NotFound for a person who is not there,
+    RateLimited for who opens too many.
     """
     wanted = set(wanted)
+    if not wanted:
+        return {}
     refs = {ref for _, ref in wanted} | {user_id for user_id, _ in wanted}
     people = accounts.people(refs)
     outcomes: dict[tuple[int, Ref], int | MessengerError] = {}
@@ -107,6 +111,8 @@ def open_private_chats(
             outcomes[user_id, ref] = Banned()
         elif ref not in people:
             outcomes[user_id, ref] = NotFound()
+        elif people[ref].id == user_id:
+            outcomes[user_id, ref] = Invalid.field("user_id", "say somebody else")
         else:
             pairs[user_id, ref] = _pair(user_id, people[ref].id)
     existing = Chat.objects.filter(pair__in=set(pairs.values()), deleted_at=None)
@@ -114,6 +120,8 @@ def open_private_chats(
     for (user_id, ref), pair in pairs.items():
         try:
             if pair not in ids:
+                # Nobody else knows that this is not one more message but a new chat.
+                limits.check(limits.NEW_CHATS, f"user {user_id}")
                 kind = Chat.Kind.PRIVATE
                 ids[pair] = create_chat(people[user_id], kind=kind, members=[people[ref]]).id
             outcomes[user_id, ref] = ids[pair]

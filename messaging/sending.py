@@ -12,6 +12,7 @@ from django.db.models import Q
 from accounts.models import User
 from chats.changes import Changes, changes_to
 from chats.models import Chat, Membership
+from chats.selectors import partners_in
 from chats.services import open_private_chats
 from messaging import content as contents
 from messaging.events import (
@@ -143,13 +144,31 @@ def _to_chats(
         for index in sound
         if (recipient := commands[index].recipient) is not None
     }
-    opened = open_private_chats(wanted.values()) if wanted else {}
-    for index, who in wanted.items():
-        chat = opened[who]
-        if isinstance(chat, MessengerError):
-            outcomes[index] = chat
+    if not wanted:
+        return addressed
+    # What was stored before under the same key went to the chat of then, whatever became of it and
+    # of the recipient: nothing is opened for it.
+    known = _known_keys([commands[index] for index in wanted])
+    earlier = {
+        index: known[digest].chat
+        for index in wanted
+        if (key := commands[index].key) is not None
+        and (digest := contents.key_digest(commands[index].author_id, key)) in known
+    }
+    partners = partners_in(earlier.values())
+    for index, chat in earlier.items():
+        author_id, recipient = wanted.pop(index)
+        if recipient in partners.get((chat.id, author_id), ()):
+            addressed[index] = replace(commands[index], chat=chat.id)
         else:
-            addressed[index] = replace(commands[index], chat=chat)
+            outcomes[index] = KeyReused()
+    opened = open_private_chats(wanted.values())
+    for index, who in wanted.items():
+        found = opened[who]
+        if isinstance(found, MessengerError):
+            outcomes[index] = found
+        else:
+            addressed[index] = replace(commands[index], chat=found)
     return addressed
 
 

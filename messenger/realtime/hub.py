@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
@@ -58,10 +59,12 @@ class Hub:
         self.arriving: Counter[int] = Counter()
         self.openings = Batcher(open_sessions, readers)
         self.batchers: dict[Callable[..., Any], Batcher] = {
-            messaging.send_messages: Batcher(messaging.send_messages, writers, key=chat_of),
+            messaging.send_messages: Batcher(messaging.send_messages, writers, key=self._chat_of),
             reading.read_messages: Batcher(reading.read_messages, writers),
         }
         self.draining = False
+        # Of the chats that are followed here and have been heard of, the integer by the UUID.
+        self._ids: dict[str, int] = {}
         self._canaries: dict[str, asyncio.Future[None]] = {}
         self.relay.join(f"hub.{self.name}")
         self.relay.join(EVERY_HUB)
@@ -146,39 +149,47 @@ class Hub:
     def _forget_empty(self, stream: Stream) -> None:
         if not stream.sockets and not stream.quiet and self.streams.get(stream.chat_id) is stream:
             del self.streams[stream.chat_id]
+            self._ids.pop(stream.uuid, None)
             self.watch.forget(stream.chat_id)
             self.relay.leave(f"chat.{stream.chat_id}")
 
     async def _tell_missed(self, socket: Socket, chat_id: int, since: int, until: int) -> None:
         """What the others were told between a newcomer's reading of the database and its coming."""
-        inside = True
+        # The `seq` since which the person is a member; None while they are not.
+        inside: int | None = 0
         try:
-            while since < until:
+            # Who was removed meanwhile may have come back after `until`.
+            while since < until or (inside is None and since < self._cursor_of(chat_id)):
                 events = await in_db(partial(chats.events_after, chat_id, since, limit=PAGE))
                 own: list[ChatEvent] = []
                 for event in events:
-                    if event.seq > until:
-                        break
                     since = event.seq
-                    inside = inside or socket.user_id in event.joining()
-                    if inside:
+                    if inside is None and socket.user_id in event.joining():
+                        inside = event.seq
+                    if inside is not None and event.seq <= until:
                         own.append(event)
                     leaving = event.leaving()
-                    inside = inside and leaving is not None and socket.user_id not in leaving
+                    if leaving is None or socket.user_id in leaving:
+                        inside = None
                 frames = [f for f in socket.protocol.frames(own) if f.is_for(socket)]
                 if frames:
                     socket.write(Bundle(frames))
-                if len(events) < PAGE:
+                if not events:
                     break
         except DatabaseError:
             # It would have a hole and not know it: let it come again.
             socket.close(1013, "unavailable")
         finally:
-            if not inside:
-                # Removed while it was coming: what came after that is not for it.
+            if inside != 0:
+                # What came while they were not inside is not for it.
+                socket.drop_held(chat_id, before=inside)
+            if inside is None:
                 self.unfollow(socket, chat_id)
-                socket.held = []
             socket.release()
+
+    def _cursor_of(self, chat_id: int) -> int:
+        stream = self.streams.get(chat_id)
+        return stream.cursor if stream is not None else 0
 
     # --- events come in -----------------------------------------------------------------------
 
@@ -234,6 +245,8 @@ class Hub:
         stream = self.streams.get(chat_id)
         if stream is None:
             return
+        stream.uuid = events[0].chat_uuid
+        self._ids[stream.uuid] = chat_id
         ready = stream.accept(events)
         if ready:
             self._deliver(stream, ready)
@@ -284,6 +297,17 @@ class Hub:
         finally:
             stream.mending = False
 
+    def _chat_of(self, command: messaging.SendMessage) -> object:
+        """
+        What a send is about: sends about the same keep their order. What somebody sends to people
+        is about that; the UUID of a chat that nobody here has heard of yet may be any chat.
+        """
+        if command.recipient is not None:
+            return "to people", command.author_id
+        if isinstance(command.chat, UUID):
+            return self._ids.get(str(command.chat), ANYTHING)
+        return command.chat
+
     # --- the life of a socket's authority -----------------------------------------------------
 
     def end_logins(self, user_id: int, logins: list[str] | None, reason: str) -> None:
@@ -321,11 +345,6 @@ class Hub:
         await self.relay.stop()
         if doorbell.hub is self:
             doorbell.hub = None
-
-
-def chat_of(command: messaging.SendMessage) -> object:
-    """What a send is about. A UUID or a person may be any chat: nobody knows without asking."""
-    return command.chat if isinstance(command.chat, int) else ANYTHING
 
 
 def get() -> Hub:

@@ -226,6 +226,14 @@ class Socket:
         """Keep what comes until `release`: something earlier must go first."""
         self.holds += 1
 
+    def drop_held(self, chat_id: int, *, before: int | None) -> None:
+        """Forget what is held of this chat, up to the `seq` before `before` or all of it."""
+        kept = (
+            [f for f in bundle.frames if f.chat_id != chat_id or (before and f.seq >= before)]
+            for bundle in self.held
+        )
+        self.held = [Bundle(frames) for frames in kept if frames]
+
     def release(self) -> None:
         self.holds -= 1
         if not self.holds:

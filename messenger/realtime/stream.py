@@ -19,10 +19,12 @@ class Stream:
     told. Events that come too early wait in `early` for the ones before them.
     """
 
-    __slots__ = ("chat_id", "cursor", "sockets", "quiet", "early", "since", "mending")
+    __slots__ = ("chat_id", "uuid", "cursor", "sockets", "quiet", "early", "since", "mending")
 
     def __init__(self, chat_id: int, cursor: int) -> None:
         self.chat_id = chat_id
+        # Known from the first event on.
+        self.uuid = ""
         self.cursor = cursor
         self.sockets: dict[Protocol, set[Socket]] = {}
         # Those that have not subscribed: they get what is unsolicited.

@@ -1,5 +1,6 @@
 """A message to a person: the private chat is opened if need be, once."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from chats.selectors import events_after
 from chats.services import create_chat, delete_chat
 from messaging.services import SendMessage, Sent, send_message, send_messages
 from messenger.errors import Banned, Invalid, KeyReused, MessengerError, NotFound
+from messenger.realtime import limits
 from tests.chats.helpers import at_once
 
 
@@ -113,3 +115,43 @@ def test_opening_costs_two_queries_for_a_whole_batch(alice: User, bob: User, cha
     send = partial(SendMessage, author_id=alice.id, content="x")
     direct = queries(send(recipient=bob.id), send(recipient=charlie.id))
     assert direct == 2 + queries(*(send(chat=chat) for chat in chats))
+
+
+def test_a_retry_is_answered_with_the_first_message_whatever_became_of_the_chat_and_the_person(
+    alice: User, bob: User, published: list[Any]
+) -> None:
+    first = send_message(alice, recipient=bob.id, content="x", key="k").message
+    delete_chat(bob, Chat.objects.get(id=first.chat_id))
+    ban(bob)
+    published.clear()
+    for ref in (bob.id, bob.uuid):
+        again = send_message(alice, recipient=ref, content="x", key="k")
+        assert again.message == first and again.replayed
+    with pytest.raises(KeyReused):
+        send_message(alice, recipient=bob.id, content="other", key="k")
+    assert Chat.objects.count() == 1 and not published
+
+
+def test_a_key_of_a_message_to_another_opens_nothing(
+    alice: User, bob: User, charlie: User, group: Chat
+) -> None:
+    send_message(alice, recipient=bob.id, content="x", key="k")
+    send_message(alice, chat=group.id, content="x", key="g")
+    for key in ("k", "g"):
+        with pytest.raises(KeyReused):
+            send_message(alice, recipient=charlie.id, content="x", key=key)
+    with pytest.raises(KeyReused):
+        send_message(alice, recipient=10**9, content="x", key="k")
+    assert Chat.objects.count() == 2
+
+
+def test_who_opens_too_many_chats_is_stopped_and_may_go_on_in_those_there_are(
+    alice: User, bob: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "NEW_CHATS", replace(limits.NEW_CHATS, burst=1, every=60))
+    send = partial(SendMessage, author_id=alice.id, content="x")
+    outcomes = send_messages([send(recipient=bob.id), send(recipient=charlie.id)])
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["RateLimited", "Sent"]
+    [chat] = Chat.objects.all()
+    other = chat.memberships.exclude(user=alice).get().user
+    assert send_message(alice, recipient=other.id, content="y").message.chat_id == chat.id

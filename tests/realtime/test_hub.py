@@ -1,11 +1,16 @@
 """The hub: whatever happens to the news of an event, the sockets hear it once and in order."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import transaction
 
 from accounts.models import User
 from accounts.services import end_logins
@@ -17,7 +22,7 @@ from messenger.events import Event
 from messenger.realtime import doorbell, watch
 from messenger.realtime import hub as hubs
 from messenger.realtime.threads import in_db
-from tests.sockets import Socket, miniapp
+from tests.sockets import Socket, messenger_api, miniapp
 
 
 async def texts(socket: Socket, count: int) -> list[str]:
@@ -184,6 +189,37 @@ async def test_who_leaves_and_comes_back_in_one_go_hears_what_follows(
         hubs.get().hear(snatched.events)
         await b.get(action="chat_created")
         assert await texts(b, 1) == ["back"]
+
+
+@pytest.mark.skipif(
+    "sqlite" in settings.DATABASES["default"]["ENGINE"],
+    reason="SQLite has one writer, for whom everybody waits",
+)
+async def test_a_private_chat_that_somebody_holds_holds_up_no_other(
+    alice: User, bob: User, group: Chat
+) -> None:
+    opened = await in_db(partial(send_message, alice, recipient=bob.id, content="x"))
+    holding, enough = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Chat.objects.select_for_update().get(id=opened.message.chat_id)
+            holding.set()
+            enough.wait(5)
+
+    holder = asyncio.create_task(in_db(hold))
+    await in_db(holding.wait, 5)
+    async with messenger_api(alice) as a, miniapp(bob) as b:
+        await a.send({"type": "private_message", "user_id": bob.id, "text": "1"})
+        await a.send({"type": "private_message", "user_id": bob.id, "text": "2"})
+        started = time.monotonic()
+        frame = {"action": "send_message", "chat_id": group.id, "text": "other"}
+        await b.ask(frame, action="message_sent")
+        assert time.monotonic() - started < 1
+        enough.set()
+        texts = [(await a.get(type="new_message"))["message"]["text"] for _ in range(2)]
+        assert texts == ["1", "2"]
+    await holder
 
 
 async def test_a_logout_whose_news_was_lost_closes_the_socket_all_the_same(

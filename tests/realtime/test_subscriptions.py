@@ -1,13 +1,15 @@
 """Sockets that hear of what they subscribed to, also when the news of a membership is late."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 
 from accounts.models import User
 from chats.models import Chat
-from chats.services import add_member, remove_member
+from chats.services import add_member, create_chat, remove_member
 from messaging.services import send_message
 from messenger.events import Event
 from messenger.realtime import doorbell
@@ -67,3 +69,64 @@ async def test_what_a_gap_is_filled_with_goes_to_subscribers_alone(
         assert sorted(heard) == ["0", "1", "2", "3", "to you"]
         assert (await quiet.get(type="new_message"))["message"]["text"] == "to you"
         assert await quiet.silent() and await b.silent()
+
+
+async def test_being_removed_from_one_chat_loses_nothing_of_another(
+    alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await in_db(lambda: create_chat(alice, kind="group", name="Other", members=[bob]))
+    read = asyncio.Event()
+
+    async def slowly(function: Any, *args: Any) -> Any:
+        found = await in_db(function, *args)
+        await read.wait()
+        return found
+
+    async with messenger_api(alice, group, other) as a, messenger_api(bob, other) as b:
+        hub = hubs.get()
+        [socket] = hub.people[bob.id]
+        before = hub.streams[group.id].cursor
+        await in_db(partial(send_message, alice, chat=group.id, content="1"))
+        await in_db(partial(remove_member, alice, chat=group, user=bob))
+        await in_db(partial(send_message, alice, chat=group.id, content="secret"))
+        while (await a.get())["message"]["text"] != "secret":
+            pass
+        # As one does who read the database before the removal.
+        monkeypatch.setattr(hubs, "in_db", slowly)
+        hub.subscribe(socket, group.id, before)
+        for chat in (other, group, other):
+            await in_db(partial(send_message, alice, chat=chat.id, content=chat.name))
+            await a.get(type="new_message")
+        read.set()
+        texts = [(await b.get(type="new_message"))["message"]["text"] for _ in range(3)]
+        assert texts == ["1", "Other", "Other"] and await b.silent()
+        assert group.id not in socket.chats
+
+
+async def test_who_is_removed_and_comes_back_while_arriving_hears_all_but_what_was_between(
+    alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = asyncio.Event()
+
+    async def slowly(function: Any, *args: Any) -> Any:
+        found = await in_db(function, *args)
+        await read.wait()
+        return found
+
+    async with messenger_api(alice, group) as a, messenger_api(bob, group) as b:
+        hub = hubs.get()
+        [socket] = hub.people[bob.id]
+        before = hub.streams[group.id].cursor
+        await in_db(partial(remove_member, alice, chat=group, user=bob))
+        await in_db(partial(send_message, alice, chat=group.id, content="between"))
+        await a.get(type="new_message")
+        monkeypatch.setattr(hubs, "in_db", slowly)
+        hub.subscribe(socket, group.id, before)
+        await in_db(partial(add_member, alice, chat=group, user=bob))
+        await in_db(partial(send_message, alice, chat=group.id, content="after"))
+        await a.get(type="new_message")
+        read.set()
+        assert (await b.get(type="new_message"))["message"]["text"] == "after"
+        await in_db(partial(send_message, alice, chat=group.id, content="and on"))
+        assert (await b.get(type="new_message"))["message"]["text"] == "and on"
+        assert await b.silent()
