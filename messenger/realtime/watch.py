@@ -108,6 +108,8 @@ class Watch:
         """Is everybody still in the chats they follow, and is every login still good?"""
         self._newcomers.difference_update(sockets)
         people = list({socket.user_id for socket in sockets})
+        # Who comes into a chat or leaves it while the database is read, is not to be put back.
+        before = {socket: set(socket.chats) for socket in sockets}
         places = await in_db(chats.places, people) if people else {}
         logins = list({socket.session.login_id for socket in sockets})
         live = await in_db(accounts.live_logins, logins) if logins else {}
@@ -118,10 +120,10 @@ class Watch:
             if socket.id not in self._hub.sockets:
                 continue
             found = places[socket.user_id]
-            for chat_id in set(found) - socket.chats:
+            for chat_id in set(found) - socket.chats - before[socket]:
                 # From the joining on: whatever came after it was not heard here either.
                 self._hub.follow(socket, chat_id, found[chat_id].joined_seq - 1)
-            for chat_id in socket.chats - set(found):
+            for chat_id in socket.chats & before[socket] - set(found):
                 # Its leaving is in the log and comes with the next look into it.
                 self._unsure.add(chat_id)
                 lost.append((socket, chat_id))
