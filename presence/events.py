@@ -14,6 +14,8 @@ class PresenceChanged(PassingEvent):
     # "online" or "offline".
     status: str
     created_at: str
+    # Later changes of a person have a larger one; 0 where nobody knows.
+    order: float = 0.0
 
     def groups(self) -> list[str]:
         # One message for each process, not one for each of the person's chats.

@@ -19,48 +19,52 @@ from messenger.ids import Ref
 from messenger.times import iso
 from presence import store as stores
 from presence.events import PresenceChanged, Typing
-from presence.store import Lease
+from presence.store import Change, Lease
+
+# Changes that are told in one go. Thousands come at once when a process has died.
+TOGETHER = 100
 
 
-def arrive(leases: Sequence[Lease]) -> None:
-    """Connections that opened. Who was offline before is announced."""
-    announce(stores.store.take(leases, settings.PRESENCE_LEASE), "online")
+def keep(
+    *, came: Sequence[Lease] = (), here: Sequence[Lease] = (), went: Sequence[Lease] = ()
+) -> None:
+    """
+    Say which connections have opened, are still open (again before their leases run out) and have
+    closed; and tell everybody of who came or went by that or unnoticed. To be called every now and
+    then with nothing, too: it is how those are found whose process has died.
+    """
+    store = stores.store
+    changes = [
+        *store.take(came, settings.PRESENCE_LEASE),
+        *store.renew(here, settings.PRESENCE_LEASE),
+    ]
+    store.release(went, settings.PRESENCE_GRACE)
+    changes += store.lapsed()
+    for start in range(0, len(changes), TOGETHER):
+        # What could not be told, the store gives out again.
+        tell(changes[start : start + TOGETHER])
 
 
-def stay(leases: Sequence[Lease]) -> None:
-    """Connections that are still open; to be said again before a lease runs out."""
-    announce(stores.store.renew(leases, settings.PRESENCE_LEASE), "online")
-
-
-def depart(leases: Sequence[Lease]) -> None:
-    """Connections that closed. Who has no other is offline when the grace is over."""
-    stores.store.release(leases, settings.PRESENCE_GRACE)
-
-
-def sweep() -> None:
-    """Announce those whose last lease has run out, each once, whichever process asks."""
-    announce(stores.store.lapsed(), "offline")
-
-
-def announce(user_ids: Sequence[int], status: str) -> None:
-    """Tell the people who share a chat with them. Two queries, however many they are."""
-    if not user_ids:
-        return
-    places = chats.places(user_ids)
+def tell(changes: Sequence[Change]) -> None:
+    """Tell of these changes those who share a chat with the person. Two queries."""
+    people = accounts.uuids_of([change.user_id for change in changes])
+    places = chats.places(people)
     now = iso(timezone.now())
     publish(
         *(
             PresenceChanged(
-                user_id=user_id,
-                user_uuid=str(uuid),
-                chat_ids=list(places[user_id]),
-                status=status,
+                user_id=change.user_id,
+                user_uuid=str(people[change.user_id]),
+                chat_ids=list(places[change.user_id]),
+                status="online" if change.online else "offline",
                 created_at=now,
+                order=change.at,
             )
-            for user_id, uuid in accounts.uuids_of(user_ids).items()
-            if places[user_id]
+            for change in changes
+            if places.get(change.user_id)
         )
     )
+    stores.store.told([change for change in changes if change.at])
 
 
 def set_typing(user: User, *, chat: Ref, is_typing: bool) -> None:

@@ -117,6 +117,8 @@ async def messenger_api(user: User, *chats: Chat, statuses: bool = False) -> Asy
     access = await in_db(token, user)
     async with await open_socket(f"/ws/chat/{access}") as socket:
         socket.skips = "user_status"
+        # It is accepted before it is taken in: an answer says that it is.
+        await socket.ask({"type": "hello"}, code="unknown_command")
         for chat in chats:
             frame = {"type": "subscribe_chat", "chat_id": chat.id}
             await socket.ask(frame, type="subscribed", chat_id=chat.id)

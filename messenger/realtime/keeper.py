@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -57,22 +58,12 @@ class Keeper:
             now = self._hub.loop.time()
             due = now - renewed >= settings.PRESENCE_LEASE / RENEWALS
             leases = [Lease(s.user_id, s.id) for s in self._hub.sockets.values()] if due else []
+            if due:
+                renewed = now
             try:
-                await in_db(_keep, came, leases, went)
-                renewed = now if due else renewed
+                await in_db(partial(presence.keep, came=came, here=leases, went=went))
             except asyncio.CancelledError:
                 raise
             except Exception as error:
-                self._came[:0], self._went[:0] = came, went
-                logger.warning("Who is online could not be told: %s", error)
+                logger.warning("Who is online could not be told yet: %s", error)
                 await asyncio.sleep(SWEEP)
-
-
-def _keep(came: list[Lease], here: list[Lease], went: list[Lease]) -> None:
-    if came:
-        presence.arrive(came)
-    if here:
-        presence.stay(here)
-    if went:
-        presence.depart(went)
-    presence.sweep()

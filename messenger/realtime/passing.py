@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from messenger.events import PassingEvent
 from messenger.realtime.socket import Bundle, Frame, Socket
-from presence.events import Typing
+from presence.events import PresenceChanged, Typing
 
 if TYPE_CHECKING:
     from messenger.protocols.base import Protocol
     from messenger.realtime.hub import Hub
 
+# Statuses that are remembered, so that none is told twice or after a later one.
+STATUSES = 100_000
 # Seconds after which nobody is typing who has not said so again.
 TYPING = 10.0
 
@@ -26,6 +28,7 @@ class Passing:
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._typing: dict[tuple[int, int], asyncio.TimerHandle] = {}
+        self._statuses: dict[int, PresenceChanged] = {}
 
     def hear(self, events: Sequence[PassingEvent]) -> None:
         """Each socket gets all that is for it in one write: many may come or go at once."""
@@ -33,18 +36,43 @@ class Passing:
         for event in events:
             if isinstance(event, Typing):
                 self._count(event)
-            frames: dict[Protocol, list[Frame]] = {}
-            streams = [self._hub.streams.get(chat_id) for chat_id in event.chat_ids]
-            for socket in {socket for stream in streams if stream for socket in stream.followers()}:
-                if socket.user_id == event.user_id:
-                    continue
-                if socket.protocol not in frames:
-                    frames[socket.protocol] = socket.protocol.frames([event])
-                own = [frame for frame in frames[socket.protocol] if frame.is_for(socket)]
-                if own:
-                    told.setdefault(socket, []).extend(own)
-        for socket, bundled in told.items():
-            socket.send(Bundle(bundled))
+            elif isinstance(event, PresenceChanged) and not self._is_news(event):
+                continue
+            for protocol, sockets in self._followers(event.chat_ids).items():
+                frames = protocol.frames([event])
+                for socket in sockets if frames else ():
+                    if socket.user_id != event.user_id:
+                        own = [frame for frame in frames if frame.is_for(socket)]
+                        told.setdefault(socket, []).extend(own)
+        # Many get the same, which is put together once.
+        bundles: dict[tuple[Frame, ...], Bundle] = {}
+        for socket, own in told.items():
+            if own:
+                key = tuple(own)
+                if key not in bundles:
+                    bundles[key] = Bundle(own)
+                socket.send(bundles[key])
+
+    def _followers(self, chat_ids: Sequence[int]) -> "dict[Protocol, set[Socket]]":
+        """The sockets that follow any of these chats."""
+        found: dict[Protocol, set[Socket]] = {}
+        for chat_id in chat_ids:
+            stream = self._hub.streams.get(chat_id)
+            for room in (stream.sockets, stream.quiet) if stream is not None else ():
+                for protocol, sockets in room.items():
+                    found.setdefault(protocol, set()).update(sockets)
+        return found
+
+    def _is_news(self, event: PresenceChanged) -> bool:
+        """Not what was told already by a process that died over it, nor what was overtaken."""
+        last = self._statuses.pop(event.user_id, None)
+        if not event.order:
+            return True
+        stale = last is not None and event.order <= last.order
+        if len(self._statuses) >= STATUSES:
+            self._statuses.clear()
+        self._statuses[event.user_id] = last if last is not None and stale else event
+        return not stale and (last is None or last.status != event.status)
 
     def _count(self, event: Typing) -> None:
         key = (event.chat_id, event.user_id)

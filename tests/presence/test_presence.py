@@ -3,20 +3,24 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from accounts.models import User
 from accounts.services import ban
+from chats import selectors as chats
 from chats.models import Chat
-from chats.services import create_chat, leave_chat
+from chats.services import add_member, create_chat, leave_chat
 from messenger.realtime import keeper
 from messenger.realtime.threads import in_db
-from presence import selectors
+from presence import selectors, services
 from presence import store as stores
-from presence.services import stay, sweep
-from presence.store import Lease
+from presence.services import keep, tell
+from presence.store import Change, Lease
+from tests.people import make_user
 from tests.sockets import Socket, messenger_api, miniapp
 
 
@@ -115,10 +119,11 @@ async def test_a_process_that_died_leaves_nobody_online_past_the_lease(
     async with messenger_api(alice, statuses=True) as a:
         # Somewhere else, a connection that nobody will ever renew or release.
         taken = time.monotonic()
-        await in_db(stores.store.take, [Lease(bob.id, "elsewhere-1")], 0.5)
+        await in_db(partial(keep, came=[Lease(bob.id, "elsewhere-1")]))
         assert await in_db(selectors.online_contacts, alice) == [bob]
+        assert await status_of(a, bob) == "online"
         assert await status_of(a, bob) == "offline"
-        assert 0.4 < time.monotonic() - taken < 3
+        assert 0.8 < time.monotonic() - taken < 3
         assert await silent_about(a, bob, 0.5)
 
 
@@ -127,9 +132,67 @@ async def test_a_process_that_was_only_held_up_says_that_its_people_are_there(
 ) -> None:
     async with messenger_api(alice, statuses=True) as a:
         held_up = [Lease(bob.id, "elsewhere-1")]
-        await in_db(stores.store.take, held_up, 0.2)
-        assert await status_of(a, bob) == "offline"
-        await in_db(stay, held_up)
+        await in_db(partial(keep, came=held_up))
         assert await status_of(a, bob) == "online"
-        await in_db(sweep)
+        assert await status_of(a, bob) == "offline"
+        await in_db(partial(keep, here=held_up))
+        assert await status_of(a, bob) == "online"
         assert await silent_about(a, bob, 0.3)
+
+
+async def test_a_status_that_was_overtaken_or_told_before_is_not_told(
+    alice: User, bob: User, group: Chat
+) -> None:
+    def say(*told: tuple[bool, float]) -> None:
+        tell([Change(bob.id, online=online, at=at) for online, at in told])
+
+    async with messenger_api(alice, statuses=True) as a:
+        await in_db(say, (True, 5.0))
+        assert await status_of(a, bob) == "online"
+        # An earlier one that took longer; the same again, by one who did not know.
+        await in_db(say, (False, 4.0))
+        await in_db(say, (True, 5.0))
+        await in_db(say, (True, 6.0))
+        assert await silent_about(a, bob, 0.3)
+        await in_db(say, (False, 7.0))
+        assert await status_of(a, bob) == "offline"
+        # Where nobody knows the order, it is told as it comes.
+        await in_db(say, (True, 0.0))
+        assert await status_of(a, bob) == "online"
+        await in_db(say, (False, 8.0))
+        assert await status_of(a, bob) == "offline"
+
+
+async def test_a_status_that_could_not_be_told_is_told_later(
+    alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "TELLING", 0.2)
+    failures = [OperationalError("the database is away")] * 2
+
+    known = chats.places
+
+    def places(user_ids: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return known(user_ids)
+
+    async with messenger_api(alice, statuses=True) as a:
+        monkeypatch.setattr(chats, "places", places)
+        async with miniapp(bob):
+            assert await status_of(a, bob) == "online"
+            failures.append(OperationalError("again"))
+        assert await status_of(a, bob) == "offline"
+        assert not failures
+
+
+async def test_thousands_who_come_at_once_are_told_of_in_parts(
+    alice: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = await in_db(lambda: [make_user(f"p{n}") for n in range(12)])
+    for person in people:
+        await in_db(partial(add_member, alice, chat=group, user=person))
+    monkeypatch.setattr(services, "TOGETHER", 5)
+    async with messenger_api(alice, statuses=True) as a:
+        await in_db(partial(keep, came=[Lease(person.id, f"{person.id}") for person in people]))
+        heard = {(await a.until(type="user_status"))["user_id"] for _ in people}
+        assert heard == {person.id for person in people}

@@ -16,7 +16,7 @@ import redis
 from django.conf import settings as project
 
 from presence import store as stores
-from presence.store import Lease, MemoryStore, RedisStore, Store
+from presence.store import Change, Lease, MemoryStore, RedisStore, Store
 from tests.accounts.racing import race
 from tests.live.servers import free_port
 from tests.live.test_two_processes import private_redis
@@ -32,29 +32,53 @@ LONG, NONE = 60.0, 0.0
 A, A2, B = Lease(ANNA, "a"), Lease(ANNA, "a2"), Lease(BORIS, "b")
 
 
-def in_redis(url: str = str(project.REDIS_URL), **options: float) -> RedisStore:
+class Teller:
+    """A process that tells at once of what its store says: the people that it tells of."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def take(self, leases: Sequence[Lease], seconds: float) -> list[int]:
+        return self.tell(self.store.take(leases, seconds), online=True)
+
+    def renew(self, leases: Sequence[Lease], seconds: float) -> list[int]:
+        return self.tell(self.store.renew(leases, seconds), online=True)
+
+    def lapsed(self) -> list[int]:
+        return self.tell(self.store.lapsed(), online=False)
+
+    def tell(self, changes: list[Change], *, online: bool) -> list[int]:
+        assert all(change.online == online for change in changes)
+        self.store.told(changes)
+        return [change.user_id for change in changes]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+def in_redis(url: str = str(project.REDIS_URL), **options: float) -> Teller:
     """What one process would have. A machine that is busy must not look like a Redis away."""
-    return RedisStore(url, **{"patience": 5.0, **options})
+    return Teller(RedisStore(url, **{"patience": 5.0, **options}))
 
 
 @pytest.fixture(params=WHERE)
-def processes(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+def processes(request: pytest.FixtureRequest) -> Iterator[Callable[[], Teller]]:
     """Gives the store of yet another process; without Redis there is one process only."""
     if request.param == "redis":
         yield in_redis
         in_redis().forget()
     else:
-        here = MemoryStore()
+        here = Teller(MemoryStore())
         yield lambda: here
 
 
 @pytest.fixture
-def store(processes: Callable[[], Store]) -> Store:
+def store(processes: Callable[[], Teller]) -> Teller:
     return processes()
 
 
 @pytest.fixture
-def two() -> Iterator[tuple[RedisStore, RedisStore]]:
+def two() -> Iterator[tuple[Teller, Teller]]:
     """Two processes with one Redis."""
     one, other = in_redis(), in_redis()
     yield one, other
@@ -77,7 +101,9 @@ def crowd(count: int) -> list[Lease]:
 # --- coming ----------------------------------------------------------------------------------
 
 
-def test_the_first_connection_brings_a_person_online_and_another_one_does_not(store: Store) -> None:
+def test_the_first_connection_brings_a_person_online_and_another_one_does_not(
+    store: Teller,
+) -> None:
     assert store.online([ANNA, BORIS]) == set()
     assert store.take([A], LONG) == [ANNA]
     assert store.take([A2], LONG) == []
@@ -87,13 +113,13 @@ def test_the_first_connection_brings_a_person_online_and_another_one_does_not(st
     assert store.online([]) == set()
 
 
-def test_of_many_connections_in_one_batch_each_person_comes_once(store: Store) -> None:
+def test_of_many_connections_in_one_batch_each_person_comes_once(store: Teller) -> None:
     assert sorted(store.take([A, B, A2, A], LONG)) == [ANNA, BORIS]
     assert store.take([], LONG) == []
 
 
 def test_two_dozen_connections_at_once_bring_a_person_online_once(
-    processes: Callable[[], Store],
+    processes: Callable[[], Teller],
 ) -> None:
     everywhere = [processes() for _ in range(24)]
     came = race(24, lambda n: everywhere[n].take([Lease(ANNA, f"{n}")], LONG))
@@ -103,7 +129,7 @@ def test_two_dozen_connections_at_once_bring_a_person_online_once(
 # --- staying ---------------------------------------------------------------------------------
 
 
-def test_a_lease_runs_out_by_itself(store: Store) -> None:
+def test_a_lease_runs_out_by_itself(store: Teller) -> None:
     started = time.monotonic()
     store.take([A], 0.2)
     assert store.online([ANNA]) == {ANNA} or time.monotonic() > started + 0.15
@@ -111,7 +137,7 @@ def test_a_lease_runs_out_by_itself(store: Store) -> None:
     assert time.monotonic() - started > 0.19
 
 
-def test_who_is_renewed_in_time_stays(store: Store) -> None:
+def test_who_is_renewed_in_time_stays(store: Teller) -> None:
     store.take([A, B], 0.3)
     gone: list[int] = []
     for _ in range(12):
@@ -122,14 +148,14 @@ def test_who_is_renewed_in_time_stays(store: Store) -> None:
     assert gone == [BORIS]
 
 
-def test_a_person_stays_as_long_as_one_connection_does(store: Store) -> None:
+def test_a_person_stays_as_long_as_one_connection_does(store: Teller) -> None:
     store.take([A], LONG)
     store.take([A2], NONE)
     assert store.lapsed() == []
     assert store.online([ANNA]) == {ANNA}
 
 
-def test_a_lease_that_was_never_heard_of_is_held_and_nobody_comes_online(store: Store) -> None:
+def test_a_lease_that_was_never_heard_of_is_held_and_nobody_comes_online(store: Teller) -> None:
     assert store.renew([A], LONG) == []
     assert store.online([ANNA]) == {ANNA}
     assert store.take([A2], LONG) == []
@@ -138,7 +164,7 @@ def test_a_lease_that_was_never_heard_of_is_held_and_nobody_comes_online(store: 
 # --- going -----------------------------------------------------------------------------------
 
 
-def test_who_has_gone_is_told_once(store: Store) -> None:
+def test_who_has_gone_is_told_once(store: Teller) -> None:
     store.take([A, A2], NONE)
     store.take([B], LONG)
     assert store.online([ANNA]) == set()
@@ -148,14 +174,14 @@ def test_who_has_gone_is_told_once(store: Store) -> None:
     assert store.lapsed() == [ANNA]
 
 
-def test_nobody_who_never_came_goes(store: Store) -> None:
+def test_nobody_who_never_came_goes(store: Teller) -> None:
     assert store.lapsed() == []
     store.release([A], NONE)
     assert store.lapsed() == []
 
 
 def test_two_dozen_who_ask_at_once_are_told_of_each_person_once(
-    processes: Callable[[], Store],
+    processes: Callable[[], Teller],
 ) -> None:
     everywhere = [processes() for _ in range(24)]
     # Held by all of them, so that each has reason to think that it knows.
@@ -166,7 +192,7 @@ def test_two_dozen_who_ask_at_once_are_told_of_each_person_once(
     assert sorted(sum(told, [])) == list(range(1, 1301))
 
 
-def test_a_connection_that_ended_counts_for_the_time_it_was_given(store: Store) -> None:
+def test_a_connection_that_ended_counts_for_the_time_it_was_given(store: Teller) -> None:
     store.take([A], LONG)
     started = time.monotonic()
     store.release([A], 0.2)
@@ -175,7 +201,7 @@ def test_a_connection_that_ended_counts_for_the_time_it_was_given(store: Store) 
     assert 0.19 < time.monotonic() - started < 3
 
 
-def test_a_connection_that_ended_is_not_held_for_longer_by_it(store: Store) -> None:
+def test_a_connection_that_ended_is_not_held_for_longer_by_it(store: Teller) -> None:
     store.take([A], NONE)
     store.take([B], 0.2)
     store.release([A, B], LONG)
@@ -183,7 +209,7 @@ def test_a_connection_that_ended_is_not_held_for_longer_by_it(store: Store) -> N
     assert until(store.lapsed) == [BORIS]
 
 
-def test_who_still_has_a_connection_has_not_gone_with_the_other(store: Store) -> None:
+def test_who_still_has_a_connection_has_not_gone_with_the_other(store: Teller) -> None:
     store.take([A], LONG)
     store.take([A2], LONG / 2)
     store.release([A], NONE)
@@ -193,7 +219,7 @@ def test_who_still_has_a_connection_has_not_gone_with_the_other(store: Store) ->
     assert store.lapsed() == [ANNA]
 
 
-def test_who_comes_back_in_time_never_went(store: Store) -> None:
+def test_who_comes_back_in_time_never_went(store: Teller) -> None:
     store.take([A], LONG)
     store.release([A], 0.1)
     assert store.take([A2], LONG) == []
@@ -202,7 +228,7 @@ def test_who_comes_back_in_time_never_went(store: Store) -> None:
     assert store.online([ANNA]) == {ANNA}
 
 
-def test_who_comes_back_before_anybody_was_told_never_went(store: Store) -> None:
+def test_who_comes_back_before_anybody_was_told_never_went(store: Teller) -> None:
     store.take([A], NONE)
     assert store.online([ANNA]) == set()
     assert store.take([A2], LONG) == []
@@ -212,7 +238,7 @@ def test_who_comes_back_before_anybody_was_told_never_went(store: Store) -> None
 
 
 def test_who_was_wrongly_said_to_have_gone_comes_online_again_by_being_renewed(
-    store: Store,
+    store: Teller,
 ) -> None:
     store.take([A, A2], NONE)
     assert store.lapsed() == [ANNA]
@@ -222,7 +248,7 @@ def test_who_was_wrongly_said_to_have_gone_comes_online_again_by_being_renewed(
     assert store.take([A], LONG) == []
 
 
-def test_who_came_online_again_by_a_new_connection_does_not_by_being_renewed(store: Store) -> None:
+def test_who_came_online_again_by_a_new_connection_does_not_by_being_renewed(store: Teller) -> None:
     store.take([A], NONE)
     assert store.lapsed() == [ANNA]
     assert store.take([A2], LONG) == [ANNA]
@@ -230,7 +256,7 @@ def test_who_came_online_again_by_a_new_connection_does_not_by_being_renewed(sto
 
 
 def test_that_somebody_went_is_not_remembered_for_ever(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Teller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stores, "REMEMBERED", 0.2)
     store.take([A], NONE)
@@ -244,10 +270,47 @@ def test_that_somebody_went_is_not_remembered_for_ever(
     assert store.renew([A], LONG) == []
 
 
+# --- telling ---------------------------------------------------------------------------------
+
+
+def test_what_nobody_has_confirmed_is_given_to_the_next_who_asks(
+    processes: Callable[[], Teller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "TELLING", 0.2)
+    one, other = processes().store, processes().store
+    [came] = one.take([A], LONG)
+    assert (came.user_id, came.online) == (ANNA, True)
+    assert other.lapsed() == []
+    # The first one died over it.
+    [again] = until(other.lapsed)
+    assert (again.user_id, again.online) == (ANNA, True) and again.at > came.at
+    # It did not, and is late: the other's telling counts.
+    one.told([came])
+    [again] = until(one.lapsed)
+    other.told([again])
+    time.sleep(0.25)
+    assert one.lapsed() == other.lapsed() == []
+
+
+def test_who_went_before_anybody_told_that_they_came_is_told_to_have_gone(
+    processes: Callable[[], Teller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "TELLING", 0.1)
+    one, other = processes().store, processes().store
+    [came] = one.take([A], NONE)
+    [went] = until(other.lapsed)
+    assert not went.online and went.at > came.at
+    one.told([came])
+    [again] = until(one.lapsed)
+    assert not again.online
+    [back] = one.take([A2], LONG)
+    assert back.online and back.at > again.at
+
+
 # --- at large --------------------------------------------------------------------------------
 
 
-def test_batches_of_any_size_are_whole(store: Store) -> None:
+def test_batches_of_any_size_are_whole(store: Teller) -> None:
     leases, everybody = crowd(2600), list(range(1, 2601))
     assert sorted(store.take(leases, LONG)) == everybody
     assert store.renew(leases, LONG) == []
@@ -260,10 +323,8 @@ def test_batches_of_any_size_are_whole(store: Store) -> None:
 
 @needs_redis
 @pytest.mark.parametrize("seed", range(5))
-def test_with_and_without_redis_the_same_happens(
-    two: tuple[RedisStore, RedisStore], seed: int
-) -> None:
-    here, dice = MemoryStore(), random.Random(seed)
+def test_with_and_without_redis_the_same_happens(two: tuple[Teller, Teller], seed: int) -> None:
+    here, dice = Teller(MemoryStore()), random.Random(seed)
     for _ in range(500):
         process = dice.randrange(2)
         leases = [
@@ -279,7 +340,7 @@ def test_with_and_without_redis_the_same_happens(
 
 
 def test_here_nothing_is_kept_of_who_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = MemoryStore()
+    store = Teller(MemoryStore())
     for n in range(100):
         store.take([Lease(ANNA, f"{n}")], NONE)
     assert len(store._held[ANNA]) == 1
@@ -287,10 +348,10 @@ def test_here_nothing_is_kept_of_who_has_gone(monkeypatch: pytest.MonkeyPatch) -
     assert not store._held
     monkeypatch.setattr(stores, "REMEMBERED", 0)
     store.lapsed()
-    assert not store._told
+    assert not store._gone
 
 
-def test_forgetting_starts_over(store: Store) -> None:
+def test_forgetting_starts_over(store: Teller) -> None:
     store.take([A], LONG)
     store.take([B], NONE)
     assert store.lapsed() == [BORIS]
@@ -313,7 +374,7 @@ def test_the_settings_say_where_leases_are(settings: Any) -> None:
 
 
 @needs_redis
-def test_for_all_processes_together_a_person_is_one(two: tuple[RedisStore, RedisStore]) -> None:
+def test_for_all_processes_together_a_person_is_one(two: tuple[Teller, Teller]) -> None:
     one, other = two
     assert one.take([A], LONG) == [ANNA]
     assert other.take([A2], LONG) == []
@@ -327,7 +388,7 @@ def test_for_all_processes_together_a_person_is_one(two: tuple[RedisStore, Redis
 
 @needs_redis
 def test_of_who_was_in_a_process_that_died_another_is_told(
-    two: tuple[RedisStore, RedisStore],
+    two: tuple[Teller, Teller],
 ) -> None:
     dead, alive = two
     dead.take([A], 0.1)
@@ -336,7 +397,7 @@ def test_of_who_was_in_a_process_that_died_another_is_told(
 
 @needs_redis
 def test_a_process_that_was_held_up_brings_its_people_back(
-    two: tuple[RedisStore, RedisStore],
+    two: tuple[Teller, Teller],
 ) -> None:
     frozen, alive = two
     frozen.take([A], NONE)
@@ -347,22 +408,22 @@ def test_a_process_that_was_held_up_brings_its_people_back(
 
 
 @needs_redis
-def test_nothing_stays_in_redis_for_ever(two: tuple[RedisStore, RedisStore]) -> None:
-    one, _ = two
+def test_nothing_stays_in_redis_for_ever(two: tuple[Teller, Teller]) -> None:
+    one, other = two
     base = f"{project.REDIS_PREFIX}:presence"
-    left = {f"{base}:{name}" for name in ("leases:1", "online", "told")}
+    left = {f"{base}:{name}" for name in ("leases:1", "online", "gone")}
     with redis.Redis.from_url(project.REDIS_URL, decode_responses=True) as client:
         one.take([A], LONG)
         for n in range(100):
             one.take([Lease(ANNA, f"{n}")], NONE)
         assert client.zcard(f"{base}:leases:1") == 2
         one.take([B], NONE)
-        assert one.lapsed() == [BORIS]
+        assert other.lapsed() == [BORIS]
         one.release([A], 0.3)
         # Redis counts in whole milliseconds.
         assert 0 < client.pttl(f"{base}:leases:1") <= 301
         until(lambda: set(client.scan_iter(f"{base}:*")) <= left)
-        assert 0 < client.pttl(f"{base}:told") <= stores.REMEMBERED * 1000
+        assert 0 < client.pttl(f"{base}:gone") <= stores.REMEMBERED * 1000
         assert 0 < client.pttl(f"{base}:online") <= (stores.REMEMBERED + LONG) * 1000
         until(lambda: not client.exists(f"{base}:leases:1"))
         assert until(one.lapsed) == [ANNA]
@@ -371,7 +432,7 @@ def test_nothing_stays_in_redis_for_ever(two: tuple[RedisStore, RedisStore]) -> 
 
 @needs_redis
 def test_that_redis_was_emptied_is_mended_and_nobody_hears_of_it(
-    two: tuple[RedisStore, RedisStore],
+    two: tuple[Teller, Teller],
 ) -> None:
     one, other = two
     one.take([A], LONG)
@@ -385,7 +446,7 @@ def test_that_redis_was_emptied_is_mended_and_nobody_hears_of_it(
 
 @needs_redis
 def test_who_goes_after_redis_was_emptied_is_told_by_the_process_they_were_in(
-    two: tuple[RedisStore, RedisStore],
+    two: tuple[Teller, Teller],
 ) -> None:
     one, other = two
     one.take([A, B], LONG)
@@ -411,17 +472,17 @@ def away(request: pytest.FixtureRequest) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
 
 
-def cut_off(store: RedisStore) -> None:
+def cut_off(store: Teller) -> None:
     """As if Redis had not answered this process a moment ago."""
     store._redis._resting_until = float("inf")
 
 
-def connect(store: RedisStore) -> None:
+def connect(store: Teller) -> None:
     store._redis._resting_until = 0.0
 
 
 def test_while_redis_is_away_a_process_answers_for_itself_and_soon(away: str) -> None:
-    store = RedisStore(away)
+    store = Teller(RedisStore(away))
     started = time.monotonic()
     assert store.take([A, B], LONG) == [ANNA, BORIS]
     assert store.take([A2], LONG) == []
@@ -433,7 +494,7 @@ def test_while_redis_is_away_a_process_answers_for_itself_and_soon(away: str) ->
 
 
 def test_nobody_waits_longer_because_all_come_at_once(away: str) -> None:
-    store = RedisStore(away)
+    store = Teller(RedisStore(away))
 
     def timed(n: int) -> tuple[Sequence[int], float]:
         started = time.monotonic()
@@ -445,14 +506,14 @@ def test_nobody_waits_longer_because_all_come_at_once(away: str) -> None:
 
 
 def test_that_redis_is_away_is_logged_once(away: str, caplog: pytest.LogCaptureFixture) -> None:
-    store = RedisStore(away, pause=0.0, patience=0.05)
+    store = Teller(RedisStore(away, pause=0.0, patience=0.05))
     for _ in range(3):
         store.take([A], LONG)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_while_redis_is_away_little_is_kept_of_who_has_gone(away: str) -> None:
-    store = RedisStore(away)
+    store = Teller(RedisStore(away))
     for n in range(1000):
         store.take([Lease(ANNA, f"{n}")], NONE)
         store.lapsed()
@@ -462,7 +523,7 @@ def test_while_redis_is_away_little_is_kept_of_who_has_gone(away: str) -> None:
 
 @needs_redis
 def test_who_went_while_redis_was_away_is_told_once_afterwards(
-    two: tuple[RedisStore, RedisStore],
+    two: tuple[Teller, Teller],
 ) -> None:
     one, other = two
     cut_off(one)
@@ -479,7 +540,7 @@ def test_who_went_while_redis_was_away_is_told_once_afterwards(
 
 @needs_redis
 def test_who_was_told_of_elsewhere_while_redis_was_away_is_not_again(
-    two: tuple[RedisStore, RedisStore],
+    two: tuple[Teller, Teller],
 ) -> None:
     one, other = two
     one.take([A, B], 0.1)
@@ -498,7 +559,7 @@ def test_who_was_told_of_elsewhere_while_redis_was_away_is_not_again(
 
 @needs_redis
 def test_that_somebody_went_before_they_came_while_redis_was_away_is_no_news_of_them(
-    two: tuple[RedisStore, RedisStore],
+    two: tuple[Teller, Teller],
 ) -> None:
     one, other = two
     other.take([A], NONE)
@@ -514,7 +575,7 @@ def test_that_somebody_went_before_they_came_while_redis_was_away_is_no_news_of_
 
 @needs_redis
 def test_who_came_back_while_redis_was_away_is_not_said_to_have_gone(
-    two: tuple[RedisStore, RedisStore],
+    two: tuple[Teller, Teller],
 ) -> None:
     one, _ = two
     cut_off(one)
@@ -568,11 +629,11 @@ def test_a_restart_of_redis_is_mended_and_only_who_went_is_told_of(tmp_path: Pat
 def test_after_redis_was_held_up_nobody_is_said_to_have_gone_who_has_not(tmp_path: Path) -> None:
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
-    one, other = (RedisStore(url, patience=0.2, pause=0.1) for _ in range(2))
+    one, other = (Teller(RedisStore(url, patience=0.2, pause=0.1)) for _ in range(2))
     stop = threading.Event()
     gone: list[int] = []
 
-    def live(store: RedisStore, lease: Lease, wait: float) -> None:
+    def live(store: Teller, lease: Lease, wait: float) -> None:
         while not stop.wait(wait):
             # Not in the order that is advised, which would make it easy.
             gone.extend(store.lapsed())

@@ -16,7 +16,8 @@ from messaging.services import (
 )
 from messenger.realtime import passing
 from messenger.realtime.threads import in_db
-from presence.services import announce
+from presence.services import tell
+from presence.store import Change
 from tests.people import token
 from tests.sockets import messenger_api, miniapp, open_socket
 
@@ -291,7 +292,7 @@ async def test_a_status_reaches_everybody_who_shares_a_chat_once_and_nobody_else
         messenger_api(charlie, statuses=True) as c,
         miniapp(bob) as m,
     ):
-        await in_db(announce, [alice.id, bob.id, charlie.id], "offline")
+        await in_db(tell, [Change(user.id, online=False, at=0) for user in (alice, bob, charlie)])
         status = {"type": "user_status", "user_id": alice.id, "status": "offline"}
         assert await b.until(status="offline") == status
         await a.until(user_id=bob.id, status="offline")
