@@ -5,13 +5,19 @@
   services   PostgreSQL and Redis: DATABASE_URL and REDIS_URL, else the standard local ports
 
 REQUIRE_SERVICES=1 makes it a failure if they are not found. What ran is said at the end.
+
+Without options the legs run side by side, each in two parts: what waits for processes and clocks
+most of the time, and the rest.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -19,6 +25,11 @@ import redis
 
 POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 REDIS = "redis://127.0.0.1:6379/0"
+HERE = Path(__file__).parent
+# The folders that wait more than they work.
+WAITING = ("live", "presence", "realtime")
+# Seconds between words about how far it is.
+WORD = 10
 
 
 def find_postgres() -> str:
@@ -47,35 +58,105 @@ def find_redis() -> str:
         return ""
 
 
-def run(name: str, database: str, redis_url: str, options: list[str]) -> bool:
-    print(f"\n=== {name}: {database.split('@')[-1]}, {redis_url or 'in-memory layer'}", flush=True)
-    environment = {
-        **os.environ,
-        "DATABASE_URL": database,
-        "REDIS_URL": redis_url,
-        "REDIS_PREFIX": f"messenger-test-{os.getpid()}",
-        "SECRET_KEY": "only-for-tests-" + "0" * 40,
-        "DJANGO_SETTINGS_MODULE": "messenger.settings",
-        "DEBUG": "off",
-        "RATE_LIMITS": "on",
-    }
-    return (
-        subprocess.run([sys.executable, "-m", "pytest", *options], env=environment).returncode == 0
-    )
+@dataclass
+class Leg:
+    """One way of running the server, and where its services are."""
+
+    name: str
+    database: str
+    redis: str
+
+    def environment(self, part: int) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DATABASE_URL": self.database,
+            "REDIS_URL": self.redis,
+            "REDIS_PREFIX": f"messenger-test-{os.getpid()}-{part}",
+            "SECRET_KEY": "only-for-tests-" + "0" * 40,
+            "DJANGO_SETTINGS_MODULE": "messenger.settings",
+            "DEBUG": "off",
+            "RATE_LIMITS": "on",
+        }
+
+    def run(self, options: list[str]) -> bool:
+        print(f"\n=== {self}", flush=True)
+        command = [sys.executable, "-m", "pytest", *options]
+        return subprocess.run(command, env=self.environment(0)).returncode == 0
+
+    def __str__(self) -> str:
+        where = self.database.split("@")[-1]
+        return f"{self.name}: {where}, {self.redis or 'in-memory layer'}"
+
+
+class Part:
+    """Some folders of one leg, running on their own; what they say is kept in a file."""
+
+    def __init__(self, leg: Leg, number: int, folders: list[str], output: Path) -> None:
+        self.leg = leg
+        self.output = output
+        # Their own databases have other names: the number of the process is in them.
+        command = [sys.executable, "-m", "pytest", "--color=no", "-q", *folders]
+        with output.open("wb") as file:
+            self.process = subprocess.Popen(
+                command, env=leg.environment(number), stdout=file, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def progress(self) -> str:
+        percents = re.findall(r"\[ *(\d+)%\]", self.said)
+        return f"{self.leg.name} {percents[-1] if percents else 0} %"
+
+    def summary(self) -> str:
+        """All of it if something failed, else what was skipped and how many passed."""
+        if self.process.returncode:
+            return self.said
+        lines = self.said.splitlines()
+        return "\n".join([line for line in lines if line.startswith("SKIPPED")] + lines[-1:])
+
+
+def side_by_side(legs: list[Leg], folder: Path) -> Iterator[tuple[Leg, bool]]:
+    """Run the whole suite: each leg, and whether it passed."""
+    found = sorted(path.name for path in HERE.iterdir() if list(path.glob("test_*.py")))
+    halves = [
+        [f"tests/{name}" for name in found if name in WAITING],
+        [f"tests/{name}" for name in found if name not in WAITING],
+    ]
+    parts = [
+        Part(leg, number, half, folder / f"{leg.name}-{number}.txt")
+        for leg in legs
+        for number, half in enumerate(halves)
+    ]
+    while any(part.process.poll() is None for part in parts):
+        try:
+            next(part for part in parts if part.process.poll() is None).process.wait(WORD)
+        except subprocess.TimeoutExpired:
+            print(", ".join(part.progress() for part in parts), flush=True)
+    for leg in legs:
+        print(f"\n=== {leg}", flush=True)
+        own = [part for part in parts if part.leg is leg]
+        for part in own:
+            print(part.summary(), flush=True)
+        yield leg, all(part.process.returncode == 0 for part in own)
 
 
 def main() -> int:
     options = sys.argv[1:]
     postgres, redis_url = find_postgres(), find_redis()
-    done: list[str] = []
-    failed: list[str] = []
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="messenger-test-") as folder:
-        legs = [("embedded", f"sqlite:///{Path(folder) / 'main.sqlite3'}", "")]
+        embedded = f"sqlite:///{Path(folder) / 'main.sqlite3'}"
+        legs = [Leg("embedded", embedded, "")]
         if postgres or redis_url:
-            legs.append(("services", postgres or legs[0][1], redis_url))
-        for name, database, layer in legs:
-            (done if run(name, database, layer, options) else failed).append(name)
+            legs.append(Leg("services", postgres or embedded, redis_url))
+        if options:
+            outcomes = [(leg, leg.run(options)) for leg in legs]
+        else:
+            outcomes = list(side_by_side(legs, Path(folder)))
+    done = [leg.name for leg, passed in outcomes if passed]
+    failed = [leg.name for leg, passed in outcomes if not passed]
     print(f"\nLegs that passed: {', '.join(done) or 'none'}.", end=" ")
     print(f"Failed: {', '.join(failed) or 'none'}.", end=" ")
     missing = [name for name, url in (("PostgreSQL", postgres), ("Redis", redis_url)) if not url]

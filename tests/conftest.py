@@ -64,6 +64,11 @@ def django_db_setup(
         connection.settings_dict["TEST"]["NAME"] = f"test_messenger_{os.getpid()}"
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                own = connection.ops.quote_name(str(connection.settings_dict["NAME"]))
+                cursor.execute(f"ALTER DATABASE {own} SET synchronous_commit TO off")
+            connection.close()
         yield
         if connection.vendor == "postgresql":
             # The threads of the pools keep their connections, and would keep the database.
