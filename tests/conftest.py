@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
@@ -96,14 +97,24 @@ def quick_clients() -> None:
     settings.WHITENOISE_AUTOREFRESH = True
 
 
+@pytest.fixture(scope="session")
+def cleaner() -> redis.Redis | None:
+    """For emptying Redis after each test, over one connection."""
+    return redis.Redis.from_url(settings.REDIS_URL) if settings.REDIS_URL else None
+
+
 @pytest.fixture(autouse=True)
-def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def database(
+    django_db_setup: None, django_db_blocker: Any, cleaner: redis.Redis | None
+) -> Iterator[None]:
     with django_db_blocker.unblock():
         yield
         _empty()
     limits.counter = limits.Counter(settings.REDIS_URL)
-    limits.counter.forget()
-    stores.store.forget()
+    stores.store = stores.make_store()
+    if cleaner is not None:
+        for key in cleaner.scan_iter(f"{settings.REDIS_PREFIX}:*", count=1000):
+            cleaner.delete(key)
 
 
 def _empty() -> None:
