@@ -21,39 +21,23 @@ from messaging.events import (
     ReactionRemoved,
 )
 from messaging.services import SendMessage, Sent, send_messages
-from messenger.errors import MessengerError
 from messenger.ids import Ref
-from messenger.protocols.base import Call, Incoming, Protocol, To, request_id_of, text_of
+from messenger.protocols.base import Call, Protocol, To
 from messenger.protocols.fields import Content, Flag, Identifier, Text
+from messenger.protocols.flat import Flat
 from messenger.protocols.messenger_api import shapes
 from messenger.realtime import limits
 from presence.events import PresenceChanged, Typing
 from presence.services import set_typing
 
 
-def decode(frame: dict[str, Any]) -> Incoming:
-    return Incoming(text_of(frame.get("type"), "type"), frame, request_id_of(frame))
-
-
-def answer(type: str, words: dict[str, Any], request_id: Any) -> dict[str, Any]:
-    return words if request_id is None else {**words, "request_id": request_id}
-
-
-def error(error: MessengerError, incoming: Incoming | None) -> dict[str, Any]:
-    words = {"type": "error", **error.facts()}
-    if incoming is not None:
-        words["request"] = incoming.command[:40]
-        if incoming.request_id is not None:
-            words["request_id"] = incoming.request_id
-    return words
-
-
+flat = Flat("type")
 messenger_api = Protocol(
     "messenger_api",
     path=r"ws/chat/(?P<token>[^/]+)",
-    decode=decode,
-    answer=answer,
-    error=error,
+    decode=flat.decode,
+    answer=flat.answer,
+    error=flat.error,
     skips_origin=True,
     by_subscription=True,
 )

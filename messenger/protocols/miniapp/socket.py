@@ -25,30 +25,16 @@ from messaging.events import (
 from messaging.reading import Read, ReadMessage, read_messages
 from messaging.services import SendMessage, Sent, send_messages
 from messaging.unread import Unread
-from messenger.errors import MessengerError
 from messenger.ids import Ref
-from messenger.protocols.base import Call, Incoming, Protocol, To, request_id_of, text_of
+from messenger.protocols.base import Call, Protocol, To
 from messenger.protocols.fields import Choice, Content, Identifier, Identifiers, Text
+from messenger.protocols.flat import Flat
 from messenger.protocols.miniapp import shapes
 from messenger.realtime import limits
 from presence.events import PresenceChanged, Typing
 
 
-def decode(frame: dict[str, Any]) -> Incoming:
-    return Incoming(text_of(frame.get("action"), "action"), frame, request_id_of(frame))
-
-
-def answer(action: str, words: dict[str, Any], request_id: Any) -> dict[str, Any]:
-    return words if request_id is None else {**words, "request_id": request_id}
-
-
-def error(error: MessengerError, incoming: Incoming | None) -> dict[str, Any]:
-    words = {"action": "error", **error.facts()}
-    if incoming is not None:
-        words["request"] = incoming.command[:40]
-        if incoming.request_id is not None:
-            words["request_id"] = incoming.request_id
-    return words
+flat = Flat("action")
 
 
 def greet(unread: Unread) -> dict[str, Any]:
@@ -65,9 +51,9 @@ def greet(unread: Unread) -> dict[str, Any]:
 miniapp = Protocol(
     "miniapp",
     path="connect",
-    decode=decode,
-    answer=answer,
-    error=error,
+    decode=flat.decode,
+    answer=flat.answer,
+    error=flat.error,
     greet=greet,
     skips_origin=True,
 )
