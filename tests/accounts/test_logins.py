@@ -17,8 +17,8 @@ from accounts import services
 from accounts.models import Login, User
 from accounts.tokens import TokenPair
 from messenger.errors import Invalid, MessengerError, TokenReused, WrongCredentials
-from tests.accounts.racing import race
 from tests.people import PASSWORD, post
+from tests.races import race
 
 ME = "/api/v1/auth/me"
 REFRESH = "/api/v1/auth/refresh"

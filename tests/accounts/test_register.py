@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from tests.accounts.racing import race
 from tests.people import PASSWORD, post
+from tests.races import race
 
 MINIAPP = "/register"
 NATIVE = "/api/v1/auth/register"

@@ -1,8 +1,6 @@
 """Races in the database, what was published, and the log beside it."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,9 +12,7 @@ from chats.models import Chat, LogEntry, Membership
 from messenger.errors import MessengerError
 from messenger.events import Event
 from messenger.realtime import doorbell
-
-# Seconds that a race may take.
-PATIENCE = 20
+from tests.races import at_once
 
 
 def listen(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -24,24 +20,6 @@ def listen(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     heard: list[Event] = []
     monkeypatch.setattr(doorbell, "ring", heard.extend)
     return heard
-
-
-def at_once(*functions: Callable[[], Any]) -> list[Any]:
-    """What each returns or raises, all called at the same moment on connections of their own."""
-    start = threading.Barrier(len(functions))
-
-    def run(function: Callable[[], Any]) -> Any:
-        try:
-            connection.ensure_connection()
-            start.wait(PATIENCE)
-            return function()
-        except Exception as error:
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(functions)) as threads:
-        return list(threads.map(run, functions))
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from messaging.services import (
     send_message,
 )
 from messenger.errors import Forbidden, Invalid, NotFound
-from tests.chats.helpers import at_once, log, meanwhile, told
+from tests.chats.helpers import log, meanwhile, told
+from tests.races import at_once
 
 
 def test_the_owner_renames_describes_and_opens_a_group(

@@ -9,8 +9,9 @@ from accounts.models import User
 from chats.models import Chat, Membership
 from chats.services import MAX_MEMBERS, create_chat, delete_chat
 from messenger.errors import Conflict, Invalid
-from tests.chats.helpers import at_once, log, meanwhile, roles, told
+from tests.chats.helpers import log, meanwhile, roles, told
 from tests.people import make_user
+from tests.races import at_once
 
 
 def test_the_creator_of_a_group_owns_it(alice: User, bob: User, charlie: User) -> None:

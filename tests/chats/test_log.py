@@ -25,7 +25,8 @@ from messaging.services import (
     send_message,
 )
 from messenger.events import EVENTS, ChatEvent, decode, encode
-from tests.chats.helpers import PATIENCE, at_once, log, told
+from tests.chats.helpers import log, told
+from tests.races import PATIENCE, at_once
 
 
 @dataclass

@@ -20,7 +20,8 @@ from chats.services import (
 )
 from messaging.services import send_message
 from messenger.errors import Forbidden, NotFound
-from tests.chats.helpers import at_once, log, meanwhile, roles, told
+from tests.chats.helpers import log, meanwhile, roles, told
+from tests.races import at_once
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ from messaging.services import SendMessage, Sent, send_messages
 from messenger.batches import Held, carry_out
 from messenger.errors import Banned, Forbidden, Internal, Invalid, NotFound, Unavailable
 from messenger.ids import Ref
-from tests.chats.helpers import at_once, log, told
+from tests.chats.helpers import log, told
 from tests.people import make_user
+from tests.races import at_once
 
 
 def say(author: User, chat: Chat, *texts: str) -> list[SendMessage]:

@@ -17,7 +17,7 @@ from chats.services import create_chat, delete_chat
 from messaging.services import SendMessage, Sent, send_message, send_messages
 from messenger.errors import Banned, Invalid, KeyReused, MessengerError, NotFound
 from messenger.realtime import limits
-from tests.chats.helpers import at_once
+from tests.races import at_once
 
 
 def test_the_first_message_to_a_person_opens_their_private_chat(

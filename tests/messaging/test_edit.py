@@ -21,7 +21,8 @@ from messaging.services import (
     send_message,
 )
 from messenger.errors import Forbidden, NotFound
-from tests.chats.helpers import at_once, log, meanwhile, told
+from tests.chats.helpers import log, meanwhile, told
+from tests.races import at_once
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from messaging.services import (
     send_messages,
 )
 from messenger.errors import KeyReused, NotFound
-from tests.chats.helpers import at_once, log, meanwhile, told
+from tests.chats.helpers import log, meanwhile, told
+from tests.races import at_once
 
 
 def test_the_same_again_is_the_first_answer_and_nothing_new(

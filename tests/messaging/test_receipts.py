@@ -13,7 +13,8 @@ from messaging.models import ReadRange, Receipt
 from messaging.reading import Read, ReadMessage, read_message, read_messages
 from messaging.services import delete_message, edit_message, send_message
 from messenger.errors import NotFound
-from tests.chats.helpers import at_once, log, meanwhile, told
+from tests.chats.helpers import log, meanwhile, told
+from tests.races import at_once
 
 
 @pytest.fixture

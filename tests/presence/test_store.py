@@ -17,9 +17,9 @@ from django.conf import settings as project
 
 from presence import store as stores
 from presence.store import Change, Lease, MemoryStore, RedisStore, Store
-from tests.accounts.racing import race
 from tests.live.servers import free_port
 from tests.live.test_two_processes import private_redis
+from tests.races import race
 
 WHERE = ["here", "redis"] if project.REDIS_URL else ["here"]
 needs_redis = pytest.mark.skipif(not project.REDIS_URL, reason="there is no Redis")

@@ -15,8 +15,8 @@ from accounts.models import User
 from messenger.errors import RateLimited
 from messenger.realtime import limits
 from messenger.realtime.limits import Buckets, Counter, FrameLimit, Limit
-from tests.accounts.racing import race
 from tests.people import PASSWORD, bearer, post
+from tests.races import race
 
 WHERE = ["here", "redis"] if project.REDIS_URL else ["here"]
 needs_redis = pytest.mark.skipif(not project.REDIS_URL, reason="there is no Redis")

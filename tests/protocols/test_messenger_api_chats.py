@@ -17,8 +17,9 @@ from chats.models import Chat, Membership
 from chats.services import create_chat, delete_chat, leave_chat
 from messaging.services import delete_message, read_message, send_message
 from messenger.realtime.threads import in_db
-from tests.chats.helpers import at_once, roles
+from tests.chats.helpers import roles
 from tests.people import client, make_user, post
+from tests.races import at_once
 from tests.sockets import connected, messenger_api, miniapp
 
 JSON = "application/json"

@@ -15,9 +15,9 @@ from chats.models import Chat
 from chats.services import create_chat, leave_chat
 from messaging.models import Message
 from messaging.services import SendMessage, delete_message, send_message, send_messages
-from tests.chats.helpers import at_once
 from tests.people import client, post
 from tests.protocols.test_messenger_api_chats import JSON, MESSAGE, refused
+from tests.races import at_once
 
 
 def send(by: Client, chat: Chat, text: Any = "x", key: str = "", **fields: Any) -> Any:

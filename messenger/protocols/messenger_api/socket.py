@@ -30,7 +30,6 @@ from messenger.realtime import limits
 from presence.events import PresenceChanged, Typing
 from presence.services import set_typing
 
-
 flat = Flat("type")
 messenger_api = Protocol(
     "messenger_api",

@@ -33,7 +33,6 @@ from messenger.protocols.miniapp import shapes
 from messenger.realtime import limits
 from presence.events import PresenceChanged, Typing
 
-
 flat = Flat("action")
 
 
