@@ -62,6 +62,22 @@ def history(
     return Page(messages[::-1] if forward else messages, has_more)
 
 
+def history_around(chat_id: int, ref: Ref, *, limit: int = 50) -> Page:
+    """
+    A page with this message in its middle, as far as there are any on both sides; whether there are
+    older ones. NotFound if it is not in the chat.
+    """
+    mark = message_facts(Message.objects.filter(chat_id=chat_id, **lookup(ref)))
+    if not mark:
+        raise NotFound
+    newer = history(chat_id, limit=limit // 2, after=ref).messages if limit > 1 else []
+    rest = limit - len(newer) - 1
+    if not rest:
+        return Page([*newer, *mark], has_more=mark[0].position > 1)
+    older = history(chat_id, limit=rest, before=ref)
+    return Page([*newer, *mark, *older.messages], older.has_more)
+
+
 # The sides of a page that a client names a message for, each with the type of its id.
 Kinds = tuple[tuple[str, type], ...]
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import URLPattern, re_path
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from accounts.models import User
@@ -90,6 +91,16 @@ class ContentField(serializers.Field):
         return value
 
 
+class PayloadField(serializers.Field):
+    """Any JSON; how much of it and how deep, the core says."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 def ref_in_path(value: str) -> Ref:
     """An id that stands in a path. NotFound for what can be no id, as for one that nobody has."""
     ref = parse_ref(value)
@@ -104,6 +115,13 @@ def idempotency_key(request: Request) -> str | None:
     if key is not None:
         check_key(key, "Idempotency-Key")
     return key
+
+
+def sent_response(words: dict[str, Any], *, replayed: bool) -> Response:
+    """The answer to a send: 201, or 200 and a header where an earlier send is answered again."""
+    if replayed:
+        return Response(words, headers={"Idempotent-Replayed": "true"})
+    return Response(words, status=status.HTTP_201_CREATED)
 
 
 def user_of(request: Request) -> User:

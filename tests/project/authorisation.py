@@ -134,7 +134,7 @@ class Request(Row):
     @property
     def name(self) -> str:
         names = [name for name in named_in(self.body) if name not in named_in(self.path)]
-        return f"{self.method} {self.path}{f' of {names[0]}' if names else ''}"
+        return " of ".join([f"{self.method} {self.path}", *names])
 
     @property
     def named(self) -> list[str]:
@@ -205,6 +205,7 @@ ALICE = {"email": "alice@example.org", "password": PASSWORD}
 REFRESH = {"refresh_token": "{refresh}"}
 GROUP, PAIR = {"name": "New", "user_ids": ["{bob}"]}, {"is_group": False, "user_ids": ["{erin}"]}
 NAME, TEXT = {"name": "Renamed"}, {"text": "Other words"}
+CONTENT, EMOJI = {"content": "Other words"}, {"emoji": "👍"}
 
 # fmt: off
 REST = [
@@ -234,6 +235,23 @@ REST = [
     # A message of another chat is no place in one's own.
     rest("GET api/v1/messages?chat_id={den}&before_id={bobs}",
                                                         401, 401, 404, 404, 404, 404),
+
+    rest("GET api/v1/messages?chat_id={group}&after_id={doras}",
+                                                        401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages?chat_id={den}&around_id={bobs}",
+                                                        401, 401, 404, 404, 404, 404),
+    rest("POST api/v1/messages",                        401, 401, 404, 404, 201, 201,
+         body={"chat_id": "{group}", **CONTENT}),
+    rest("POST api/v1/messages",                        401, 401, 404, 404, 201, 201,
+         body={"chat_id": "{group}", **CONTENT, "reply_to_id": "{doras}"}),
+    rest("GET api/v1/messages/{alices}",                401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages/{whisper}",               401, 401, 404, 404, 200, 200),
+    rest("DELETE api/v1/messages/{alices}",             401, 401, 404, 404, 403, 204),
+    rest("DELETE api/v1/messages/{bobs}",               401, 401, 404, 404, 204, 204),
+    rest("DELETE api/v1/messages/{whisper}",            401, 401, 404, 404, 403, 204),
+    rest("POST api/v1/messages/{alices}/reactions",     401, 401, 404, 404, 201, 201, body=EMOJI),
+    rest("POST api/v1/messages/{whisper}/reactions",    401, 401, 404, 404, 201, 201, body=EMOJI),
+    rest("DELETE api/v1/messages/{alices}/reactions/👍", 401, 401, 404, 404, 404, 404),
 
     # The Messenger API: accounts.
     rest("POST auth/register",                          201, 201, 201, 201, 201, 201,

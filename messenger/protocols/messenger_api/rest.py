@@ -32,6 +32,7 @@ from messenger.rest import (
     idempotency_key,
     ref_in_path,
     route,
+    sent_response,
     user_of,
 )
 from presence import selectors as presence
@@ -198,11 +199,7 @@ class MessageViewSet(ViewSet):
             content=wanted["text"],
             key=idempotency_key(request) or wanted["client_message_id"],
         )
-        response = Response(shapes.message(sent.message), status=status.HTTP_201_CREATED)
-        if sent.replayed:
-            response.status_code = status.HTTP_200_OK
-            response["Idempotent-Replayed"] = "true"
-        return response
+        return sent_response(shapes.message(sent.message), replayed=sent.replayed)
 
     def list(self, request: Request, chat_id: str) -> Response:
         form = HistoryWindow(data=request.query_params)

@@ -4,6 +4,8 @@ from typing import Any
 
 from accounts.models import User
 from messaging.events import MessageFacts
+from messaging.models import Reaction
+from messenger.times import iso
 
 
 def user(user: User) -> dict[str, Any]:
@@ -15,6 +17,16 @@ def user(user: User) -> dict[str, Any]:
         "email": user.email,
         "is_active": user.is_active,
         "created_at": user.created_at,
+    }
+
+
+def reaction(reaction: Reaction) -> dict[str, Any]:
+    return {
+        "id": reaction.id,
+        "message_id": reaction.message_id,
+        "user_id": reaction.user_id,
+        "emoji": reaction.emoji,
+        "created_at": iso(reaction.created_at),
     }
 
 
