@@ -267,6 +267,8 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("PUT", "/chats/{chat}", {"name": "Group", "description": ""}),
     ("PATCH", "/chats/{chat}", {"name": "Group", "description": ""}),
     ("POST", "/messages/send", {"chat_id": 0, "text": "x", "client_message_id": "k"}),
+    ("POST", HISTORY, {"chat_id": 0, "content": "x", "payload": {}, "reply_to_id": 0, "type": "x"}),
+    ("POST", f"{HISTORY}/{{message}}/reactions", {"emoji": "no emoji"}),
     ("PUT", "/messages/edit/{message}", {"text": "as it was"}),
 ]
 # Paths with an id in them.
@@ -279,6 +281,10 @@ IDS_IN_PATHS = [
     ("DELETE", "/chats/{}/members/0"),
     ("DELETE", "/chats/{chat}/members/{}"),
     ("PUT", "/messages/edit/{}"),
+    ("GET", f"{HISTORY}/{{}}"),
+    ("DELETE", f"{HISTORY}/{{}}"),
+    ("DELETE", f"{HISTORY}/{{}}/reactions/x"),
+    ("DELETE", f"{HISTORY}/{{message}}/reactions/{{}}"),
 ]
 # JSON as it is written: Python would write some of it in another way.
 LITERALS = ["NaN", "1e999", "1" + "0" * 30, "9" * 5000, "-0.0", "1.0", "1e3", "0x1", "1_000", "01",
