@@ -150,14 +150,14 @@ def add_reaction(user: User, *, message: Ref, emoji: str) -> tuple[Reaction, boo
 def remove_reaction(user: User, *, message: Ref, emoji: str) -> bool:
     """Take one's emoji off a message; whether it was there."""
     found = selectors.message_for(user, message)
-    emoji = emojis.qualified(emoji) or emoji
+    one = emojis.qualified(emoji)
+    if one is None:
+        return False
     with changes_to(found.chat_id) as changes:
         row = _changeable(user, found, changes)
-        removed, _ = Reaction.objects.filter(
-            message_id=row.id, user_id=user.id, emoji=emoji
-        ).delete()
+        removed, _ = Reaction.objects.filter(message_id=row.id, user_id=user.id, emoji=one).delete()
         if removed:
-            facts = _reaction_facts(user, emoji)
+            facts = _reaction_facts(user, one)
             changes.record(
                 ReactionRemoved,
                 changes.chats[row.chat_id],
