@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from tests.live.servers import Server, serving
 
@@ -19,8 +20,10 @@ def running(
 
         def get(kind: str) -> Server:
             if kind not in started:
+                # They look after whoever is online under their prefix, also while other tests run.
+                own = {"REDIS_PREFIX": f"{settings.REDIS_PREFIX}-{kind}"}
                 folder = tmp_path_factory.mktemp(kind)
-                started[kind] = stack.enter_context(serving(folder, kind))
+                started[kind] = stack.enter_context(serving(folder, kind, **own))
             return started[kind]
 
         yield get
