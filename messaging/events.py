@@ -17,6 +17,8 @@ class MessageFacts:
     author_id: int | None
     author_uuid: str | None
     position: int
+    # The `seq` of its sending in the chat's log.
+    seq: int
     type: str
     # Both None once it is deleted.
     content: str | None

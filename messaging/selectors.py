@@ -27,6 +27,7 @@ FACTS = (
     "author_id",
     "author__uuid",
     "position",
+    "seq",
     "type",
     "content",
     "payload",
@@ -127,6 +128,7 @@ def facts_of(message: Message) -> MessageFacts:
             message.author_id,
             author_uuid,
             message.position,
+            message.seq,
             message.type,
             message.content,
             message.payload,
@@ -141,10 +143,8 @@ def facts_of(message: Message) -> MessageFacts:
 
 def facts_in(row: tuple[Any, ...]) -> MessageFacts:
     """The facts in a row of the columns FACTS."""
-    (id, uuid, chat_id, chat_uuid, author_id, author_uuid, position, type, content, payload) = row[
-        :10
-    ]
-    reply_to_id, created_at, edited_at, deleted_at, first_read_at = row[10:]
+    id, uuid, chat_id, chat_uuid, author_id, author_uuid, position, seq = row[:8]
+    type, content, payload, reply_to_id, created_at, edited_at, deleted_at, first_read_at = row[8:]
     facts = MessageFacts.__new__(MessageFacts)
     # The __init__ of a frozen dataclass sets each field by a call of its own: a tenth of a page.
     facts.__dict__.update(
@@ -155,6 +155,7 @@ def facts_in(row: tuple[Any, ...]) -> MessageFacts:
         author_id=author_id,
         author_uuid=str(author_uuid) if author_uuid else None,
         position=position,
+        seq=seq,
         type=type,
         content=content,
         payload=payload,

@@ -290,6 +290,7 @@ def _first_facts(
         author_id=command.author_id,
         author_uuid=author_uuid,
         position=row.position,
+        seq=row.seq,
         type=command.type,
         content=command.content,
         payload=command.payload,

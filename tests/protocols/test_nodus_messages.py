@@ -14,7 +14,7 @@ from tests.people import bearer, client, post
 
 MESSAGES = "/api/v1/messages"
 FIELDS = {
-    "id", "uuid", "chat_id", "author_id", "type", "content", "payload", "status", "ts",
+    "id", "uuid", "chat_id", "seq", "author_id", "type", "content", "payload", "status", "ts",
     "reply_to_id", "is_deleted", "deleted_at", "updated_at", "reactions",
 }  # fmt: skip
 
@@ -35,6 +35,7 @@ def test_a_message_is_sent_and_found_again(alice: User, bob: User, group: Chat) 
         "id": sent["id"],
         "uuid": sent["uuid"],
         "chat_id": group.id,
+        "seq": 3,
         "author_id": alice.id,
         "type": "text",
         "content": "Это ответ",

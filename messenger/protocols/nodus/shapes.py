@@ -35,6 +35,7 @@ def message(facts: MessageFacts, reactions: list[dict[str, Any]]) -> dict[str, A
         "id": facts.id,
         "uuid": facts.uuid,
         "chat_id": facts.chat_id,
+        "seq": facts.seq,
         "author_id": facts.author_id,
         "type": facts.type,
         "content": facts.content,
