@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from messenger.realtime.threads import in_db
+from messenger.realtime.waiting import happens
 from presence import services as presence
 from presence.store import Lease
 
@@ -47,11 +48,7 @@ class Keeper:
     async def _run(self) -> None:
         renewed = self._hub.loop.time()
         while True:
-            try:
-                async with asyncio.timeout(SWEEP):
-                    await self._asked.wait()
-            except TimeoutError:
-                pass
+            await happens(self._asked, SWEEP)
             self._asked.clear()
             came, self._came = self._came, []
             went, self._went = self._went, []

@@ -87,8 +87,8 @@ class Counter:
 
     def __init__(self, url: str) -> None:
         self._local = Buckets()
-        self._redis = redis.Redis(url, patience=PATIENCE, pause=PAUSE) if url else None
-        self._run = self._redis.script(SCRIPT) if self._redis else None
+        client = redis.Redis(url, patience=PATIENCE, pause=PAUSE) if url else None
+        self._run = client.script(SCRIPT) if client else None
 
     def wait(self, limit: Limit, who: str) -> float:
         # Addresses and names are not kept in Redis in the clear.
@@ -100,12 +100,6 @@ class Counter:
             return int(self._run([key], [limit.every, limit.burst * limit.every])) / 1000
         except redis.Away:
             return self._local.wait(key, limit) if limit.without_redis == "closed" else 0.0
-
-    def forget(self) -> None:
-        """Start over: nobody has used anything."""
-        self._local = Buckets()
-        if self._redis is not None:
-            self._redis.delete(f"{settings.REDIS_PREFIX}:limit:*")
 
 
 counter = Counter(settings.REDIS_URL)

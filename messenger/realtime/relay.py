@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from messenger.realtime.waiting import happens
+
 logger = logging.getLogger(__name__)
 
 # Seconds between heartbeats, and without one until the layer counts as away.
@@ -67,11 +69,7 @@ class Relay:
 
     async def joined(self, patience: float = SILENCE) -> None:
         """Wait until the layer has us in all groups asked for, but no longer than `patience`."""
-        try:
-            async with asyncio.timeout(patience):
-                await self._settled.wait()
-        except TimeoutError:
-            pass
+        await happens(self._settled, patience)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -106,11 +104,7 @@ class Relay:
     async def _pump(self) -> None:
         due = self._loop.time()
         while True:
-            try:
-                async with asyncio.timeout(max(0.0, due - self._loop.time())):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await happens(self._wake, max(0.0, due - self._loop.time()))
             self._wake.clear()
             if self._channel is None:
                 await asyncio.sleep(0.01)

@@ -43,7 +43,6 @@ class Frame:
         only: frozenset[int] | None = None,
         but: frozenset[int] | None = None,
         passing: bool = False,
-        chat_id: int = 0,
         unsolicited: bool = False,
     ) -> None:
         self.payload = payload = orjson.dumps(body)
@@ -57,7 +56,7 @@ class Frame:
         self.only = only
         self.but = but
         self.passing = passing
-        self.chat_id = chat_id
+        self.chat_id = 0
         self.unsolicited = unsolicited
         self.origin: str | None = None
         self.seq = 0

@@ -15,6 +15,7 @@ from accounts import selectors as accounts
 from chats import selectors as chats
 from messenger.realtime.socket import Socket
 from messenger.realtime.threads import in_db
+from messenger.realtime.waiting import happens
 
 if TYPE_CHECKING:
     from messenger.realtime.hub import Hub
@@ -64,12 +65,7 @@ class Watch:
         """Compare what has been told with the database; more often while the layer is away."""
         rechecked = compared = self._hub.loop.time()
         while True:
-            try:
-                # Not wait_for, which on Python 3.11 may swallow the end that `stop` asks for.
-                async with asyncio.timeout(COMPARE_ALONE):
-                    await self._asked.wait()
-            except TimeoutError:
-                pass
+            await happens(self._asked, COMPARE_ALONE)
             self._asked.clear()
             try:
                 self._close_expired()
