@@ -35,6 +35,22 @@ def fields_of(request: Request) -> dict[str, Any]:
     return dict(request.data)
 
 
+def body_of(request: Request, form: type[serializers.Serializer]) -> dict[str, Any]:
+    """The fields of the body, as `form` cleans them. Invalid names every one that is wrong."""
+    return _cleaned(form(data=fields_of(request)))
+
+
+def query_of(request: Request, form: type[serializers.Serializer]) -> dict[str, Any]:
+    """The same of the query."""
+    return _cleaned(form(data=request.query_params))
+
+
+def _cleaned(form: serializers.Serializer) -> dict[str, Any]:
+    form.is_valid(raise_exception=True)
+    cleaned: dict[str, Any] = form.validated_data
+    return cleaned
+
+
 class WholeField(serializers.IntegerField):
     """A number in plain digits. DRF's own takes "1_000", "+1", " 1", "1.0" and "١" for numbers."""
 

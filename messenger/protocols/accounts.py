@@ -15,7 +15,7 @@ from accounts.models import User, fold
 from accounts.tokens import TokenPair
 from messenger.drf import address_of
 from messenger.realtime import limits
-from messenger.rest import TextField, claims_of, fields_of
+from messenger.rest import TextField, body_of, claims_of
 
 
 class Credentials(serializers.Serializer):
@@ -70,15 +70,13 @@ class AccountViewSet(ViewSet):
 
     def register(self, request: Request) -> Response:
         limits.check(limits.REGISTER, address_of(request))
-        form = self.registration(data=fields_of(request))
-        form.is_valid(raise_exception=True)
-        user = services.register(**form.validated_data)
+        wanted = body_of(request, self.registration)
+        user = services.register(**wanted)
         return Response(self.user(user), status=status.HTTP_201_CREATED)
 
     def login(self, request: Request) -> Response:
-        form = Credentials(data=fields_of(request))
-        form.is_valid(raise_exception=True)
-        login, password = form.validated_data["login"], form.validated_data["password"]
+        wanted = body_of(request, Credentials)
+        login, password = wanted["login"], wanted["password"]
         limit_login(request, login)
         return Response(self.tokens(services.log_in(login, password)))
 
@@ -90,10 +88,9 @@ class RefreshViewSet(ViewSet):
     authentication_classes = []
 
     def refresh(self, request: Request) -> Response:
-        form = RefreshToken(data=fields_of(request))
-        form.is_valid(raise_exception=True)
+        wanted = body_of(request, RefreshToken)
         received_at = request.META.get("messenger.received_at") or datetime.now(UTC)
-        pair = services.refresh(form.validated_data["token"], received_at=received_at)
+        pair = services.refresh(wanted["token"], received_at=received_at)
         return Response(tokens(pair))
 
 

@@ -28,8 +28,9 @@ from messenger.rest import (
     IdField,
     TextField,
     WholeField,
-    fields_of,
+    body_of,
     idempotency_key,
+    query_of,
     ref_in_path,
     route,
     sent_response,
@@ -88,9 +89,8 @@ class ChatViewSet(ViewSet):
     """`/chats/create`, `/chats/`, `/chats/{chat_id}` and who is in it."""
 
     def create(self, request: Request) -> Response:
-        form = NewChat(data=fields_of(request))
-        form.is_valid(raise_exception=True)
-        wanted, user = form.validated_data, user_of(request)
+        wanted = body_of(request, NewChat)
+        user = user_of(request)
         limits.check(limits.NEW_CHATS, f"user {user.id}")
         chat = chats.create_chat(
             user,
@@ -103,10 +103,9 @@ class ChatViewSet(ViewSet):
         return Response(_chat(user, chat_for(user, chat.id)), status=status.HTTP_201_CREATED)
 
     def list(self, request: Request) -> Response:
-        form = Window(data=request.query_params)
-        form.is_valid(raise_exception=True)
+        wanted = query_of(request, Window)
         user = user_of(request)
-        return Response(_chats(user, chats_of(user, **form.validated_data)))
+        return Response(_chats(user, chats_of(user, **wanted)))
 
     def retrieve(self, request: Request, chat_id: str) -> Response:
         user = user_of(request)
@@ -116,11 +115,10 @@ class ChatViewSet(ViewSet):
         return Response({**_chat(user, membership), "members": shapes.members(facts, online)})
 
     def update(self, request: Request, chat_id: str) -> Response:
-        form = ChatChanges(data=fields_of(request))
-        form.is_valid(raise_exception=True)
+        wanted = body_of(request, ChatChanges)
         user = user_of(request)
         membership = chat_for(user, ref_in_path(chat_id))
-        chats.update_chat(user, chat=membership.chat, **form.validated_data)
+        chats.update_chat(user, chat=membership.chat, **wanted)
         return Response(_chat(user, membership))
 
     def destroy(self, request: Request, chat_id: str) -> Response:
@@ -190,9 +188,7 @@ class MessageViewSet(ViewSet):
     """`/messages/send`, `/messages/chat/{chat_id}`, `/messages/edit|delete/{message_id}`."""
 
     def send(self, request: Request) -> Response:
-        form = NewMessage(data=fields_of(request))
-        form.is_valid(raise_exception=True)
-        wanted = form.validated_data
+        wanted = body_of(request, NewMessage)
         sent = messages.send_message(
             user_of(request),
             chat=wanted["chat_id"],
@@ -202,9 +198,7 @@ class MessageViewSet(ViewSet):
         return sent_response(shapes.message(sent.message), replayed=sent.replayed)
 
     def list(self, request: Request, chat_id: str) -> Response:
-        form = HistoryWindow(data=request.query_params)
-        form.is_valid(raise_exception=True)
-        wanted = form.validated_data
+        wanted = query_of(request, HistoryWindow)
         page = history(
             chat_for(user_of(request), ref_in_path(chat_id)).chat_id,
             limit=wanted["limit"],
@@ -216,9 +210,8 @@ class MessageViewSet(ViewSet):
         return Response([shapes.message(facts) for facts in reversed(page.messages)])
 
     def edit(self, request: Request, message_id: str) -> Response:
-        form = NewText(data=fields_of(request))
-        form.is_valid(raise_exception=True)
-        text = form.validated_data["text"]
+        wanted = body_of(request, NewText)
+        text = wanted["text"]
         facts = messages.edit_message(
             user_of(request), message=ref_in_path(message_id), content=text
         )

@@ -15,6 +15,7 @@ from messaging.content import MAX_KEY
 from messaging.events import (
     MessageDeleted,
     MessageEdited,
+    MessageFacts,
     MessageRead,
     MessageSent,
     ReactionAdded,
@@ -61,9 +62,12 @@ def unsubscribe_chat(call: Call, *, chat_id: Ref) -> dict[str, Any]:
     return {"type": "unsubscribed", "chat_id": chat.id}
 
 
+def about(type: str, facts: MessageFacts) -> dict[str, Any]:
+    return {"type": type, "chat_id": facts.chat_id, "message": shapes.message(facts)}
+
+
 def message_sent(sent: Sent) -> dict[str, Any]:
-    facts = sent.message
-    return {"type": "new_message", "chat_id": facts.chat_id, "message": shapes.message(facts)}
+    return about("new_message", sent.message)
 
 
 @messenger_api.gathered(
@@ -96,16 +100,13 @@ def typing(call: Call, *, chat_id: Ref, is_typing: bool) -> None:
 
 @messenger_api.on(MessageSent)
 def new_message(event: MessageSent) -> list[To]:
-    message = shapes.message(event.message)
-    words = {"type": "new_message", "chat_id": event.chat_id, "message": message}
     # What was sent to a person reaches them whether they subscribed or not.
-    return [To(words, unsolicited=event.direct)]
+    return [To(about("new_message", event.message), unsolicited=event.direct)]
 
 
 @messenger_api.on(MessageEdited)
 def message_edited(event: MessageEdited) -> dict[str, Any]:
-    message = shapes.message(event.message)
-    return {"type": "message_edited", "chat_id": event.chat_id, "message": message}
+    return about("message_edited", event.message)
 
 
 @messenger_api.on(MessageDeleted)

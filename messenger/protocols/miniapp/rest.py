@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.tokens import TokenPair
 from messenger.protocols.accounts import AccountViewSet
 from messenger.protocols.miniapp import shapes
-from messenger.rest import TextField, WholeField, route
+from messenger.rest import TextField, WholeField, query_of, route
 
 
 class Registration(serializers.Serializer):
@@ -43,9 +43,7 @@ class PeopleViewSet(ViewSet):
     """`GET /users_list`: all active people, `?search=`, `?limit=&offset=`."""
 
     def list(self, request: Request) -> Response:
-        form = Listing(data=request.query_params)
-        form.is_valid(raise_exception=True)
-        wanted = form.validated_data
+        wanted = query_of(request, Listing)
         rows = selectors.active_users(wanted["search"]).values_list("uuid", "name")
         start = wanted["offset"]
         rows = rows[start : start + wanted["limit"]] if "limit" in wanted else rows[start:]

@@ -1,4 +1,4 @@
-"""The native API under `/api/v1`: accounts and history."""
+"""The native API under `/api/v1`: accounts, messages and reactions."""
 
 from messenger.protocols.nodus.rest import routes
 

@@ -12,8 +12,7 @@ from chats.selectors import chat_for
 from messaging import services as messages
 from messaging.content import MAX_KEY, MAX_TEXT
 from messaging.history import history, history_around
-from messaging.models import Message
-from messaging.selectors import message_facts, message_for, reactions_to
+from messaging.selectors import facts_of, message_for, reactions_to
 from messenger.errors import NotFound
 from messenger.protocols.accounts import AccountViewSet, LogoutViewSet, RefreshViewSet
 from messenger.protocols.nodus import shapes
@@ -22,8 +21,9 @@ from messenger.rest import (
     PayloadField,
     TextField,
     WholeField,
-    fields_of,
+    body_of,
     idempotency_key,
+    query_of,
     ref_in_path,
     route,
     sent_response,
@@ -86,9 +86,7 @@ class MessageViewSet(ViewSet):
     """`/api/v1/messages`: pages of history, newest first; one message; sending and deleting."""
 
     def list(self, request: Request) -> Response:
-        form = PageOfHistory(data=request.query_params)
-        form.is_valid(raise_exception=True)
-        wanted = form.validated_data
+        wanted = query_of(request, PageOfHistory)
         chat_id = chat_for(user_of(request), wanted["chat_id"]).chat_id
         limit, around = wanted["limit"], wanted["around_id"]
         if around is not None:
@@ -112,13 +110,11 @@ class MessageViewSet(ViewSet):
 
     def retrieve(self, request: Request, message_id: str) -> Response:
         found = message_for(user_of(request), ref_in_path(message_id))
-        [facts] = message_facts(Message.objects.filter(id=found.id))
-        return Response(shapes.message(facts, reactions_to([found.id]).get(found.id, [])))
+        reactions = reactions_to([found.id]).get(found.id, [])
+        return Response(shapes.message(facts_of(found), reactions))
 
     def create(self, request: Request) -> Response:
-        form = NewMessage(data=fields_of(request))
-        form.is_valid(raise_exception=True)
-        wanted = form.validated_data
+        wanted = body_of(request, NewMessage)
         sent = messages.send_message(
             user_of(request),
             chat=wanted["chat_id"],
@@ -143,9 +139,8 @@ class ReactionViewSet(ViewSet):
     """`/api/v1/messages/{message_id}/reactions`."""
 
     def create(self, request: Request, message_id: str) -> Response:
-        form = NewReaction(data=fields_of(request))
-        form.is_valid(raise_exception=True)
-        emoji = form.validated_data["emoji"]
+        wanted = body_of(request, NewReaction)
+        emoji = wanted["emoji"]
         user, ref = user_of(request), ref_in_path(message_id)
         reaction, created = messages.add_reaction(user, message=ref, emoji=emoji)
         return Response(
