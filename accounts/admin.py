@@ -8,6 +8,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.models import User, normal
@@ -51,8 +52,8 @@ class UserAdmin(DjangoUserAdmin):
     readonly_fields = ("uuid", "created_at", "banned_at", "last_login", "is_active")
     fieldsets = (
         (None, {"fields": ("email", "username", "name", "password", "uuid")}),
-        ("State", {"fields": ("is_active", "banned_at", "created_at", "last_login")}),
-        ("Powers", {"fields": POWERS}),
+        (_("State"), {"fields": ("is_active", "banned_at", "created_at", "last_login")}),
+        (_("Powers"), {"fields": POWERS}),
     )
     add_fieldsets = ((None, {"fields": ("email", "username", "password1", "password2")}),)
     actions = ("ban", "unban")
@@ -75,21 +76,22 @@ class UserAdmin(DjangoUserAdmin):
             return True
         return not user.is_staff and not user.is_superuser
 
-    @admin.action(description="Ban: end all logins and shut out", permissions=["change"])
+    @admin.action(description=_("Ban: end all logins and shut out"), permissions=["change"])
     def ban(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in self._each_in_reach(request, users):
             services.ban(user)
-            self.message_user(request, f"{user} is banned.")
+            self.message_user(request, _("{person} is banned.").format(person=user))
 
-    @admin.action(description="Let in again", permissions=["change"])
+    @admin.action(description=_("Let in again"), permissions=["change"])
     def unban(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in self._each_in_reach(request, users):
             services.unban(user)
-            self.message_user(request, f"{user} is let in again.")
+            self.message_user(request, _("{person} is let in again.").format(person=user))
 
     def _each_in_reach(self, request: HttpRequest, users: QuerySet[User]) -> Iterator[User]:
         for user in users:
             if user.pk != request.user.pk and self._in_reach(request, user):
                 yield user
             else:
-                self.message_user(request, f"{user} was left alone.", messages.WARNING)
+                left_alone = _("{person} was left alone.").format(person=user)
+                self.message_user(request, left_alone, messages.WARNING)

@@ -10,8 +10,10 @@ from django.http import HttpRequest
 
 from accounts import services
 from accounts.models import User
+from messenger.drf import address_of
 from messenger.errors import MessengerError
-from messenger.protocols.accounts import limit_login
+from messenger.protocols.accounts import limit_guesses
+from messenger.realtime import limits
 
 
 class LoginBackend(ModelBackend):
@@ -25,7 +27,8 @@ class LoginBackend(ModelBackend):
         login = username or kwargs.get("email") or ""
         try:
             if request is not None:
-                limit_login(request, login)
+                limits.check(limits.LOGIN_ADDRESS, address_of(request))
+                limit_guesses(request, login)
             return services.authenticate(login, password or "")
         except MessengerError:
             return None

@@ -8,7 +8,7 @@ from messenger.events import UserEvent
 
 @dataclass(frozen=True, kw_only=True)
 class LoginsEnded(UserEvent):
-    """Logins of a person ended: by logout, a new password, a reused token or a ban."""
+    """Logins of a person ended: by logout, a new password, a reused token, a ban or their end."""
 
     kind: ClassVar[str] = "logins_ended"
     internal: ClassVar[bool] = True

@@ -8,6 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 def normal(text: str) -> str:
@@ -45,16 +46,16 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person, found by `id` or `uuid`, signing in with the e-mail or the username."""
 
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    email = models.EmailField(max_length=254, unique=True)
+    uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
+    email = models.EmailField(_("e-mail"), max_length=254, unique=True)
     email_key = models.CharField(max_length=254, unique=True, editable=False)
-    username = models.CharField(max_length=64)
+    username = models.CharField(_("username"), max_length=64)
     username_key = models.CharField(max_length=200, unique=True, editable=False)
-    name = models.CharField(max_length=100, blank=True)
-    is_active = models.BooleanField(default=True)
-    is_staff = models.BooleanField(default=False)
-    banned_at = models.DateTimeField(null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("moderator"), default=False)
+    banned_at = models.DateTimeField(_("banned"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("signed up"), default=timezone.now, editable=False)
 
     objects = UserManager()
 
@@ -63,7 +64,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS = ["username"]
 
     class Meta:
-        verbose_name = "user"
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
         ordering = ["id"]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -102,6 +104,8 @@ class Login(models.Model):
     end_reason = models.CharField(max_length=20, blank=True)
 
     class Meta:
+        verbose_name = _("login")
+        verbose_name_plural = _("logins")
         indexes = [
             models.Index(fields=["expires_at"], name="login_expires"),
             models.Index(
@@ -113,3 +117,25 @@ class Login(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class Ticket(models.Model):
+    """
+    What opens one socket instead of an access token (`accounts.tickets`). Deleted when it is used.
+    """
+
+    # Of the ticket, in hexadecimal.
+    digest = models.CharField(max_length=64, primary_key=True)
+    # Plain values, without foreign keys: a socket looks at the login anyway.
+    user_id = models.BigIntegerField()
+    login_id = models.UUIDField()
+    # When the token expires that it was given out for: seconds since the epoch.
+    token_expires = models.FloatField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("ticket")
+        verbose_name_plural = _("tickets")
+
+    def __str__(self) -> str:
+        return f"{self.user_id} until {self.expires_at:%H:%M:%S}"

@@ -6,11 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Login, User, fold
 from messenger.errors import NotFound, UnknownUsers
 from messenger.ids import Ref, lookup
 from messenger.prepared import Prepared
+from messenger.texts import Sentence
 
 
 def active_users(search: str = "") -> QuerySet[User]:
@@ -21,6 +24,12 @@ def active_users(search: str = "") -> QuerySet[User]:
         in_name = Q(name__iregex=re.escape(search))
         users = users.filter(Q(username_key__contains=fold(search)) | in_name)
     return users
+
+
+def named(login: str) -> User | None:
+    """The person with this e-mail or username, in any case; banned ones too."""
+    key = fold(login.strip())
+    return User.objects.filter(Q(email_key=key) | Q(username_key=key)).order_by("id").first()
 
 
 def user_for(ref: Ref) -> User:
@@ -46,13 +55,17 @@ def uuids_of(user_ids: Collection[int]) -> dict[int, UUID]:
     return dict(User.objects.filter(id__in=user_ids).values_list("id", "uuid"))
 
 
+def nobody(*refs: Ref | str) -> Sentence:
+    """What a client is told of ids that are nobody's."""
+    return format_lazy(_("there is nobody with the id {ids}"), ids=", ".join(map(str, refs)))
+
+
 def users_for(refs: list[Ref]) -> list[User]:
     """The active people of `refs`, each once, in the order given. UnknownUsers names the rest."""
     found = people(refs)
     unknown = [str(ref) for ref in dict.fromkeys(refs) if ref not in found]
     if unknown:
-        sentence = f"there is nobody with the id {', '.join(unknown)}"
-        raise UnknownUsers(f"user_ids: {sentence}", errors={"user_ids": [sentence]})
+        raise UnknownUsers.field("user_ids", nobody(*unknown))
     return list({found[ref].id: found[ref] for ref in refs}.values())
 
 
@@ -60,6 +73,13 @@ def live_logins(ids: list[UUID]) -> dict[UUID, User]:
     """For each of these logins that has not ended, its person, if active. One query."""
     logins = Login.objects.filter(id__in=ids, ended_at=None, user__is_active=True)
     return {login.id: login.user for login in logins.select_related("user")}
+
+
+def end_reasons(ids: list[UUID]) -> dict[UUID, str]:
+    """Why each of these logins ended, of those that have. One query."""
+    return dict(
+        Login.objects.filter(id__in=ids, ended_at__isnull=False).values_list("id", "end_reason")
+    )
 
 
 def logins_ended_since(moment: datetime) -> list[tuple[int, UUID, str]]:

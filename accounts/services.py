@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,16 +13,18 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.signals import post_save
+from django.db.models import Exists, OuterRef
+from django.db.models.signals import post_save, pre_delete
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from accounts import tokens
+from accounts import selectors, tokens
 from accounts.events import LoginsEnded
 from accounts.models import Login, User, fold, normal
 from accounts.tokens import TokenPair
 from messenger.errors import Invalid, TokenReused, Unauthenticated, WrongCredentials
 from messenger.events import publish
+from messenger.texts import Sentence, at_most
 
 USERNAME = re.compile(r"[\w.+-]{2,64}")
 MAX_PASSWORD = 128
@@ -40,7 +43,7 @@ def register(*, email: str, password: str, username: str = "", name: str = "") -
     except ValidationError as error:
         errors["password"] = list(error.messages)
     if len(password) > MAX_PASSWORD:
-        errors["password"] = [f"no more than {MAX_PASSWORD} characters"]
+        errors["password"] = [at_most(MAX_PASSWORD)]
     if not errors:
         errors = _taken(email, username)
     if errors:
@@ -58,7 +61,7 @@ def register(*, email: str, password: str, username: str = "", name: str = "") -
             # Somebody was faster by a moment: with our e-mail, or with the name we made up.
             if errors := _taken(email, username):
                 raise Invalid(errors=errors) from None
-    raise Invalid(errors={"username": ["choose a username"]})
+    raise Invalid(errors={"username": [_("choose a username")]})
 
 
 def authenticate(login: str, password: str) -> User:
@@ -66,8 +69,7 @@ def authenticate(login: str, password: str) -> User:
     The active person with this e-mail or username and password. WrongCredentials otherwise, after
     the same work whether or not the account exists.
     """
-    key = fold(login.strip())
-    user = User.objects.filter(Q(email_key=key) | Q(username_key=key)).order_by("id").first()
+    user = selectors.named(login)
     if user is None or len(password) > MAX_PASSWORD:
         make_password(password[:MAX_PASSWORD])
         raise WrongCredentials
@@ -148,24 +150,40 @@ def end_logins(user_id: int, *, reason: str, only: UUID | None = None) -> None:
 
 
 def change_password(user: User, password: str) -> None:
-    """Set a new password; every login ends (`watch_passwords`). Invalid if it is weak."""
+    """Set a new password; every login ends (`watch_people`). Invalid if it is weak."""
     try:
         validate_password(password, user=user)
     except ValidationError as error:
         raise Invalid(errors={"password": list(error.messages)}) from None
+    # Hashing may have to wait for its turn, which a transaction should not.
+    user.set_password(password)
     with transaction.atomic():
-        user.set_password(password)
         user.save(update_fields=["password"])
 
 
-def watch_passwords() -> None:
-    """However a password is changed (here, in the admin, by a command), end the logins."""
+def watch_people() -> None:
+    """However a person is changed (here, in the admin, in a shell), end the logins that must."""
 
-    def password_saved(sender: type, instance: User, created: bool, **kwargs: Any) -> None:
-        if not created and getattr(instance, "_password", None) is not None:
+    def saved(
+        sender: type,
+        instance: User,
+        created: bool,
+        update_fields: Collection[str] | None,
+        **kwargs: Any,
+    ) -> None:
+        if created:
+            return
+        if getattr(instance, "_password", None) is not None:
             end_logins(instance.id, reason="password_changed")
+        if not instance.is_active and (update_fields is None or "is_active" in update_fields):
+            end_logins(instance.id, reason="deactivated")
 
-    post_save.connect(password_saved, sender=User, weak=False, dispatch_uid="watch_passwords")
+    def deleted(sender: type, instance: User, **kwargs: Any) -> None:
+        # Their logins go with them.
+        publish(LoginsEnded(user_id=instance.id, logins=None, reason="deleted"))
+
+    post_save.connect(saved, sender=User, weak=False, dispatch_uid="watch_people")
+    pre_delete.connect(deleted, sender=User, weak=False, dispatch_uid="watch_people")
 
 
 def ban(user: User) -> None:
@@ -186,37 +204,37 @@ def forget_old_logins() -> int:
     return deleted
 
 
-def problems(person: User) -> dict[str, list[str]]:
+def problems(person: User) -> dict[str, list[Sentence]]:
     """What is wrong with the names and the e-mail of a person, as `register` sees it."""
     email, username, name = person.email, person.username, person.name
     return _problems(email, username, name) or _taken(email, username, but=person.pk or 0)
 
 
-def _problems(email: str, username: str, name: str) -> dict[str, list[str]]:
-    errors: dict[str, list[str]] = {}
+def _problems(email: str, username: str, name: str) -> dict[str, list[Sentence]]:
+    errors: dict[str, list[Sentence]] = {}
     try:
         validate_email(email)
         # Some letters fold to several: a domain of "ﷺ" grows eighteenfold.
         if max(len(email), len(fold(email))) > 254:
             raise ValidationError("")
     except ValidationError:
-        errors["email"] = ["this is not an e-mail address"]
+        errors["email"] = [_("this is not an e-mail address")]
     if username and not USERNAME.fullmatch(username):
-        errors["username"] = ["2 to 64 letters, digits and . _ + -"]
+        errors["username"] = [_("2 to 64 letters, digits and . _ + -")]
     if len(name) > 100:
-        errors["name"] = ["no more than 100 characters"]
+        errors["name"] = [at_most(100)]
     if any(not character.isprintable() for character in name):
-        errors["name"] = ["only characters that can be printed"]
+        errors["name"] = [_("only characters that can be printed")]
     return errors
 
 
-def _taken(email: str, username: str, but: int = 0) -> dict[str, list[str]]:
-    errors = {}
+def _taken(email: str, username: str, but: int = 0) -> dict[str, list[Sentence]]:
+    errors: dict[str, list[Sentence]] = {}
     others = User.objects.exclude(pk=but)
     if others.filter(email_key=fold(email)).exists():
-        errors["email"] = ["this e-mail is registered already"]
+        errors["email"] = [_("this e-mail is registered already")]
     if username and others.filter(username_key=fold(username)).exists():
-        errors["username"] = ["this username is taken"]
+        errors["username"] = [_("this username is taken")]
     return errors
 
 

@@ -1,18 +1,23 @@
-"""Who comes and goes, and who is writing something."""
+"""Who comes, goes and is away, and who is writing something."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from messenger.events import EVERY_HUB, PassingEvent
+from presence.leases import StatusName
+
+# Seconds after which nobody is typing who has not said so again.
+TYPING = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class PresenceChanged(PassingEvent):
-    """A person came online or went offline. For all who share a chat with them."""
+    """A person is online, away or offline from now on. For all who share a chat with them."""
 
     kind: ClassVar[str] = "presence_changed"
-    # "online" or "offline".
-    status: str
+    status: StatusName
+    # The one that was told before; the same where nobody knows which one was.
+    was: StatusName
     created_at: str
     # Later changes of a person have a larger one; 0 where nobody knows.
     order: float = 0.0
