@@ -3,11 +3,16 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from chats import services
 from chats.models import Chat, Membership
+from chats.stats_page import stats_page
 from messenger.errors import NotFound
 
 
@@ -47,13 +52,29 @@ class ChatAdmin(admin.ModelAdmin):
     inlines = (MembershipInline,)
     actions = ("close",)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Nothing is changed here; saving would write back what others have changed meanwhile."""
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.action(description="Delete the chats for everybody", permissions=["change"])
+    def get_urls(self) -> list[URLPattern]:
+        stats = self.admin_site.admin_view(self.stats)
+        return [path("<int:chat_id>/stats/", stats, name="chats_chat_stats"), *super().get_urls()]
+
+    def stats(self, request: HttpRequest, chat_id: int) -> HttpResponse:
+        """A chat in numbers, for who may look at it."""
+        chat = self.get_object(request, str(chat_id))
+        if not self.has_view_permission(request, chat):
+            raise PermissionDenied
+        if chat is None:
+            raise Http404
+        return stats_page(request, chat, self.admin_site)
+
+    @admin.action(description=_("Delete the chats for everybody"), permissions=["change"])
     def close(self, request: HttpRequest, chats: QuerySet[Chat]) -> None:
         closed = 0
         for chat in chats.filter(deleted_at=None):
@@ -63,4 +84,5 @@ class ChatAdmin(admin.ModelAdmin):
             except NotFound:
                 # Its owner was quicker.
                 continue
-        self.message_user(request, f"{closed} deleted.")
+        said = ngettext("{number} chat deleted.", "{number} chats deleted.", closed)
+        self.message_user(request, said.format(number=closed))

@@ -11,7 +11,7 @@ of the log are written, and the events are published when the transaction commit
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from chats.models import Chat, LogEntry, Membership
+from chats.turns import had, turn
 from messenger.bulk import insert_many, set_by_id
 from messenger.events import ChatEvent, publish
 from messenger.times import iso
@@ -131,14 +132,21 @@ def changes_to(
 def lock_chats(
     ids: Iterable[int], *, members: Collection[int] | None = None, wait: bool = True
 ) -> dict[int, LockedChat]:
-    """Lock the rows until the end of the transaction. What is read after it is the latest."""
+    """
+    Lock the rows until the end of the transaction. What is read after it is the latest. Unavailable
+    where others wait for one of them and it has not been passed on for a while.
+    """
+    ids = set(ids)
     rows = (
         _living(ids, members)
         .select_for_update(skip_locked=not wait and connection.features.has_select_for_update)
         .order_by("id")
         .values_list("id", "uuid", "kind", "last_seq", "last_position", "last_activity_at")
     )
-    return {row[0]: LockedChat(*row) for row in rows}
+    with turn(ids) if wait else nullcontext():
+        chats = {row[0]: LockedChat(*row) for row in rows}
+    had(chats)
+    return chats
 
 
 def _living(ids: Iterable[int], members: Collection[int] | None) -> QuerySet[Chat]:

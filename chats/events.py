@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from messenger.events import ChatEvent
+from messenger.events import ChatEvent, Event
+
+Reason = Literal["not_found", "rejoined", "expired", "too_far", "ahead"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +17,8 @@ class MemberFacts:
     user_uuid: str
     username: str
     role: str
+    name: str = ""
+    joined_at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,3 +104,25 @@ class RoleChanged(ChatEvent):
     kind: ClassVar[str] = "role_changed"
     nested = {"member": MemberFacts}
     member: MemberFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatReset(Event):
+    """
+    To one reader: what they know of the chat can't be continued from, they are to load it anew.
+    `seq` is its latest change; None if it is not theirs, and then `chat` and `chat_uuid` are both
+    what they called it.
+
+    `reason`: "not_found", "rejoined" (they left and came back since), "expired" (the log does not
+    reach back), "too_far" (too many changes), "ahead" (the reader has seen more than there is: an
+    older backup was restored).
+    """
+
+    kind: ClassVar[str] = "chat_reset"
+    chat: int | str
+    chat_uuid: str
+    reason: Reason
+    seq: int | None
+
+    def groups(self) -> list[str]:
+        return []

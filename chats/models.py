@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from messenger.ids import uuid7
 
@@ -16,24 +18,28 @@ class Chat(models.Model):
     """
 
     class Kind(models.TextChoices):
-        GROUP = "group"
-        PRIVATE = "private"
+        GROUP = "group", _("Group")
+        PRIVATE = "private", _("Private chat")
 
-    uuid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    kind = models.CharField(max_length=10, choices=Kind.choices)
-    name = models.CharField(max_length=100, blank=True)
-    description = models.CharField(max_length=1000, blank=True)
+    uuid = models.UUIDField(_("UUID"), default=uuid7, unique=True, editable=False)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    name = models.CharField(_("name of the chat"), max_length=100, blank=True)
+    description = models.CharField(_("description"), max_length=1000, blank=True)
     # Anyone may join an open group; a closed one is by invitation.
-    is_open = models.BooleanField(default=False)
+    is_open = models.BooleanField(_("open"), default=False)
     # "<smaller user id>:<larger user id>" of a private chat: one chat for a pair, also in a race.
     pair = models.CharField(max_length=41, null=True, editable=False)
-    last_seq = models.BigIntegerField(default=0, editable=False)
-    last_position = models.BigIntegerField(default=0, editable=False)
-    last_activity_at = models.DateTimeField(default=timezone.now, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    deleted_at = models.DateTimeField(null=True, editable=False)
+    last_seq = models.BigIntegerField(_("number of changes"), default=0, editable=False)
+    last_position = models.BigIntegerField(_("number of messages"), default=0, editable=False)
+    last_activity_at = models.DateTimeField(
+        _("last activity"), default=timezone.now, editable=False
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
 
     class Meta:
+        verbose_name = _("chat")
+        verbose_name_plural = _("chats")
         constraints = [
             models.UniqueConstraint(
                 fields=["pair"], condition=Q(deleted_at=None), name="chat_one_per_pair"
@@ -41,7 +47,7 @@ class Chat(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or f"{self.kind} {self.pk}"
+        return self.name or f"{self.get_kind_display()} {self.pk}"
 
 
 class Membership(models.Model):
@@ -51,17 +57,24 @@ class Membership(models.Model):
     """
 
     class Role(models.TextChoices):
-        OWNER = "owner"
-        MEMBER = "member"
+        OWNER = "owner", _("Owner")
+        MEMBER = "member", _("Member")
 
     chat = models.ForeignKey(
-        Chat, on_delete=models.CASCADE, related_name="memberships", db_index=False
+        Chat,
+        on_delete=models.CASCADE,
+        related_name="memberships",
+        db_index=False,
+        verbose_name=_("chat"),
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="memberships",
+        verbose_name=_("person"),
     )
-    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
-    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
+    joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
     # The `seq` of the event that made them a member.
     joined_seq = models.BigIntegerField(default=1, editable=False)
     # The chat's `last_position` at joining: earlier messages do not wait for this person.
@@ -69,12 +82,16 @@ class Membership(models.Model):
     read_position = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
         constraints = [
             models.UniqueConstraint(fields=["chat", "user"], name="membership_once"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} in {self.chat_id} ({self.role})"
+        where = gettext("person {person} in chat {chat}")
+        where = where.format(person=self.user_id, chat=self.chat_id)
+        return f"{where} ({self.get_role_display()})"
 
 
 class LogEntry(models.Model):
@@ -96,7 +113,8 @@ class LogEntry(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        verbose_name_plural = "log entries"
+        verbose_name = _("log entry")
+        verbose_name_plural = _("log entries")
 
     def __str__(self) -> str:
         return f"{self.chat_id}/{self.seq} {self.kind}"

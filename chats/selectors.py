@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,13 +38,27 @@ def chat_for(user: User, ref: Ref) -> Membership:
     return membership
 
 
-def chats_of(user: User, *, limit: int | None = None, skip: int = 0) -> list[Membership]:
-    """The memberships of `user`, each with its `.chat`, latest activity first. One query."""
+def chats_of(
+    user: User,
+    *,
+    limit: int | None = None,
+    skip: int = 0,
+    before: tuple[datetime, int] | None = None,
+) -> list[Membership]:
+    """
+    The memberships of `user`, each with its `.chat`, latest activity first. One query. `before`:
+    only chats that come after this (last_activity_at, id) in the list.
+    """
     rows = (
         Membership.objects.filter(user_id=user.id, chat__deleted_at=None)
         .select_related("chat")
         .order_by("-chat__last_activity_at", "-chat_id")
     )
+    if before is not None:
+        at, chat_id = before
+        rows = rows.filter(
+            Q(chat__last_activity_at__lt=at) | Q(chat__last_activity_at=at, chat_id__lt=chat_id)
+        )
     return list(rows[skip:] if limit is None else rows[skip : skip + limit])
 
 
@@ -54,7 +69,11 @@ class Overview:
     owner_id: int | None
     members_count: int
     # The other person in a private chat.
-    partner_name: str | None
+    partner: User | None
+
+    @property
+    def partner_name(self) -> str | None:
+        return (self.partner.name or self.partner.username) if self.partner else None
 
 
 def overviews(user: User, chats: Iterable[Chat]) -> dict[int, Overview]:
@@ -66,14 +85,9 @@ def overviews(user: User, chats: Iterable[Chat]) -> dict[int, Overview]:
     )
     private = [chat.id for chat in chats if chat.kind == Chat.Kind.PRIVATE]
     partners = Membership.objects.filter(chat_id__in=private).exclude(user_id=user.id)
-    names = {
-        chat_id: name or username
-        for chat_id, name, username in partners.values_list(
-            "chat_id", "user__name", "user__username"
-        )
-    }
+    people = {found.chat_id: found.user for found in partners.select_related("user")}
     return {
-        chat_id: Overview(owner_id, count, names.get(chat_id))
+        chat_id: Overview(owner_id, count, people.get(chat_id))
         for chat_id, count, owner_id in counted
     }
 
@@ -100,6 +114,12 @@ def contacts(user: User) -> QuerySet[User]:
     return others.exclude(id=user.id).order_by("id")
 
 
+def share_a_chat(user_id: int, other_id: int) -> bool:
+    """Whether both of these people are in some chat. One query."""
+    own = Membership.objects.filter(user_id=user_id, chat__deleted_at=None)
+    return own.filter(chat__memberships__user_id=other_id).exists()
+
+
 def members_of(chat: Chat) -> QuerySet[User]:
     """The active people in a chat."""
     inside = Membership.objects.filter(chat_id=chat.id)
@@ -124,12 +144,8 @@ def chat_facts(chats: Iterable[Chat]) -> dict[int, ChatFacts]:
     chats = list(chats)
     members: dict[int, list[MemberFacts]] = defaultdict(list)
     rows = Membership.objects.filter(chat_id__in=[chat.id for chat in chats]).order_by("id")
-    for chat_id, user_id, uuid, username, role in rows.values_list(
-        "chat_id", "user_id", "user__uuid", "user__username", "role"
-    ):
-        members[chat_id].append(
-            MemberFacts(user_id=user_id, user_uuid=str(uuid), username=username, role=role)
-        )
+    for chat_id, *facts in rows.values_list("chat_id", *_MEMBER):
+        members[chat_id].append(_member_facts(*facts))
     return {
         chat.id: ChatFacts(
             id=chat.id,
@@ -143,6 +159,34 @@ def chat_facts(chats: Iterable[Chat]) -> dict[int, ChatFacts]:
         )
         for chat in chats
     }
+
+
+def member_facts(chat: Chat) -> list[MemberFacts]:
+    """Who is in a chat, by the time of joining. One query."""
+    rows = Membership.objects.filter(chat_id=chat.id).order_by("id").values_list(*_MEMBER)
+    return [_member_facts(*row) for row in rows]
+
+
+def facts_of_member(membership: Membership) -> MemberFacts:
+    """The facts of a membership that was loaded with its `.user`."""
+    user, joined = membership.user, membership.joined_at
+    return _member_facts(user.id, user.uuid, user.username, membership.role, user.name, joined)
+
+
+_MEMBER = ("user_id", "user__uuid", "user__username", "role", "user__name", "joined_at")
+
+
+def _member_facts(
+    user_id: int, uuid: UUID, username: str, role: str, name: str, joined: datetime
+) -> MemberFacts:
+    return MemberFacts(
+        user_id=user_id,
+        user_uuid=str(uuid),
+        username=username,
+        role=role,
+        name=name,
+        joined_at=iso(joined),
+    )
 
 
 def last_seqs(chat_ids: Iterable[int]) -> dict[int, int]:
@@ -178,7 +222,7 @@ def events_after(chat_id: int, seq: int, *, limit: int = 500) -> list[ChatEvent]
     if not entries:
         return []
     chat_uuid = str(Chat.objects.values_list("uuid", flat=True).get(id=chat_id))
-    base = {
+    base: dict[int, dict[str, Any]] = {
         entry.seq: {
             "chat_id": chat_id,
             "chat_uuid": chat_uuid,
@@ -189,9 +233,15 @@ def events_after(chat_id: int, seq: int, *, limit: int = 500) -> list[ChatEvent]
         for entry in entries
     }
     by_rebuilder: dict[Rebuild, list[LogEntry]] = defaultdict(list)
+    rebuilt: list[ChatEvent] = []
     for entry in entries:
-        by_rebuilder[_rebuilders[entry.kind]].append(entry)
-    rebuilt = [event for rebuild, group in by_rebuilder.items() for event in rebuild(group, base)]
+        if entry.kind in _rebuilders:
+            by_rebuilder[_rebuilders[entry.kind]].append(entry)
+        else:
+            # Of a newer version, which runs beside this one: nothing can be said of it here.
+            rebuilt.append(ChatEvent(**base[entry.seq]))
+    for rebuild, group in by_rebuilder.items():
+        rebuilt += rebuild(group, base)
     return sorted(rebuilt, key=lambda event: event.seq)
 
 

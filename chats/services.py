@@ -1,30 +1,49 @@
-"""What can be done with chats: create, join, add, leave, remove, rename, delete."""
+"""
+What can be done with chats: create, rename, delete. Who comes, goes and owns is in `chats.members`.
+"""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors as accounts
 from accounts.models import User
 from chats import selectors
-from chats.changes import Changes, LockedChat, changes_to
-from chats.events import (
-    ChatCreated,
-    ChatDeleted,
-    ChatUpdated,
-    MemberFacts,
-    MemberJoined,
-    MemberLeft,
-    RoleChanged,
+from chats.changes import changes_to
+from chats.events import ChatCreated, ChatUpdated
+from chats.members import (
+    MAX_MEMBERS,
+    add_member,
+    change_role,
+    delete_locked,
+    join_chat,
+    leave_chat,
+    locked_chat,
+    membership_in,
+    must_own,
+    remove_member,
 )
 from chats.models import Chat, Membership
 from messenger.errors import Banned, Conflict, Forbidden, Invalid, MessengerError, NotFound
-from messenger.ids import Ref, lookup
+from messenger.ids import Ref
 from messenger.realtime import limits
+from messenger.texts import at_most, counted, one_of
 
-MAX_MEMBERS = 1000
+__all__ = [
+    "MAX_MEMBERS",
+    "add_member",
+    "change_role",
+    "create_chat",
+    "delete_chat",
+    "find_or_create_chat",
+    "join_chat",
+    "leave_chat",
+    "open_private_chats",
+    "remove_member",
+    "update_chat",
+]
+
 MAX_NAME = 100
 MAX_DESCRIPTION = 1000
 
@@ -40,19 +59,46 @@ def create_chat(
     origin: str | None = None,
 ) -> Chat:
     """
-    A group, or the private chat of two people. The creator is a member and its owner. The private
-    chat of a pair that has one already is that one, as it is. Invalid for anything impossible.
+    A group, or the private chat of two people, which is never open. The creator is a member and its
+    owner. The private chat of a pair that has one already is that one, as it is. Invalid for
+    anything impossible.
     """
+    chat, _ = find_or_create_chat(
+        creator,
+        kind=kind,
+        name=name,
+        description=description,
+        members=members,
+        is_open=is_open,
+        origin=origin,
+    )
+    return chat
+
+
+def find_or_create_chat(
+    creator: User,
+    *,
+    kind: str,
+    name: str = "",
+    description: str = "",
+    members: Sequence[User] = (),
+    is_open: bool = False,
+    origin: str | None = None,
+) -> tuple[Chat, bool]:
+    """As `create_chat`, and whether the chat is new."""
     people = list({user.id: user for user in (creator, *members)}.values())
     if kind not in Chat.Kind.values:
-        raise Invalid.field("type", "say group or private")
+        raise Invalid.field("type", one_of(Chat.Kind.values))
     if kind == Chat.Kind.PRIVATE and len(people) != 2:
-        raise Invalid.field("user_ids", "a private chat is with exactly one other person")
+        raise Invalid.field("user_ids", _("a private chat is with exactly one other person"))
     if len(people) > MAX_MEMBERS:
-        raise Invalid.field("user_ids", f"no more than {MAX_MEMBERS} members")
+        raise Invalid.field(
+            "user_ids",
+            counted("no more than {number} member", "no more than {number} members", MAX_MEMBERS),
+        )
     name = name.strip()
     if kind == Chat.Kind.GROUP and not name:
-        raise Invalid.field("name", "a group needs a name")
+        raise Invalid.field("name", _("a group needs a name"))
     _check_text("name", name, MAX_NAME)
     _check_text("description", description, MAX_DESCRIPTION)
 
@@ -60,11 +106,15 @@ def create_chat(
     if kind == Chat.Kind.PRIVATE:
         pair = _pair(*(user.id for user in people))
         if existing := Chat.objects.filter(pair=pair, deleted_at=None).first():
-            return existing
+            return existing, False
     try:
         with transaction.atomic():
             chat = Chat.objects.create(
-                kind=kind, name=name, description=description, pair=pair, is_open=is_open
+                kind=kind,
+                name=name,
+                description=description,
+                pair=pair,
+                is_open=is_open and kind == Chat.Kind.GROUP,
             )
             Membership.objects.bulk_create(
                 Membership(
@@ -82,13 +132,13 @@ def create_chat(
                     origin=origin,
                     chat=selectors.chat_facts([chat])[chat.id],
                 )
-            return chat
+            return chat, True
     except IntegrityError:
         # The other one of the pair created it a moment ago, or one of the people is gone.
         theirs = Chat.objects.filter(pair=pair, deleted_at=None).first() if pair else None
         if theirs is None:
-            raise Conflict("The people of this chat have changed. Try again.") from None
-        return theirs
+            raise Conflict(_("The people of this chat have changed. Try again.")) from None
+        return theirs, False
 
 
 def open_private_chats(
@@ -112,7 +162,7 @@ def open_private_chats(
         elif ref not in people:
             outcomes[user_id, ref] = NotFound()
         elif people[ref].id == user_id:
-            outcomes[user_id, ref] = Invalid.field("user_id", "say somebody else")
+            outcomes[user_id, ref] = Invalid.field("user_id", _("say somebody else"))
         else:
             pairs[user_id, ref] = _pair(user_id, people[ref].id)
     existing = Chat.objects.filter(pair__in=set(pairs.values()), deleted_at=None)
@@ -130,69 +180,6 @@ def open_private_chats(
     return outcomes
 
 
-def join_chat(user: User, chat: Chat | Ref) -> Chat:
-    """
-    Become a member of an open group. Again: nothing happens. Forbidden for a closed group, NotFound
-    for a private chat or one that is gone.
-    """
-    if not isinstance(chat, Chat):
-        found = Chat.objects.filter(kind=Chat.Kind.GROUP, deleted_at=None, **lookup(chat)).first()
-        if found is None:
-            raise NotFound
-        chat = found
-    with changes_to(chat.id) as changes:
-        locked = _locked(changes, chat)
-        if chat.kind != Chat.Kind.GROUP:
-            raise NotFound
-        if Membership.objects.filter(chat_id=chat.id, user_id=user.id).exists():
-            return chat
-        if not chat.is_open:
-            raise Forbidden("This group is by invitation.")
-        _add(changes, locked, chat, user, actor=user)
-    return chat
-
-
-def add_member(actor: User, *, chat: Chat, user: User) -> None:
-    """The owner adds a person to a group. Again: nothing happens."""
-    with changes_to(chat.id) as changes:
-        locked = _locked(changes, chat)
-        _must_own(actor, chat)
-        if chat.kind != Chat.Kind.GROUP:
-            raise Forbidden("Nobody can be added to a private chat.")
-        if Membership.objects.filter(chat_id=chat.id, user_id=user.id).exists():
-            return
-        _add(changes, locked, chat, user, actor=actor)
-
-
-def leave_chat(user: User, chat: Chat) -> None:
-    """
-    Leave a group. When its owner leaves, the member of longest standing becomes the owner; when
-    nobody is left, it is deleted. NotFound for who is not in it, Forbidden for a private chat.
-    """
-    with changes_to(chat.id) as changes:
-        locked = _locked(changes, chat)
-        membership = _membership(user, chat)
-        if chat.kind != Chat.Kind.GROUP:
-            raise Forbidden("A private chat can be deleted, not left.")
-        _take_out(changes, locked, membership, actor_id=user.id)
-
-
-def remove_member(actor: User, *, chat: Chat, user: User | Ref) -> None:
-    """
-    The owner removes somebody from a group, also who is banned; NotFound if they are not in it.
-    Removing oneself is leaving.
-    """
-    ref = user.id if isinstance(user, User) else user
-    if ref in (actor.id, actor.uuid):
-        return leave_chat(actor, chat)
-    with changes_to(chat.id) as changes:
-        locked = _locked(changes, chat)
-        _must_own(actor, chat)
-        if chat.kind != Chat.Kind.GROUP:
-            raise Forbidden("Nobody can be removed from a private chat.")
-        _take_out(changes, locked, _membership(ref, chat), actor_id=actor.id)
-
-
 def update_chat(
     actor: User,
     *,
@@ -201,19 +188,19 @@ def update_chat(
     description: str | None = None,
     is_open: bool | None = None,
 ) -> Chat:
-    """The owner of a group renames, describes, opens or closes it. None leaves a thing as it is."""
+    """An owner of a group renames, describes, opens or closes it. None leaves a thing as it is."""
     if name is not None:
         name = name.strip()
         if not name:
-            raise Invalid.field("name", "a group needs a name")
+            raise Invalid.field("name", _("a group needs a name"))
         _check_text("name", name, MAX_NAME)
     if description is not None:
         _check_text("description", description, MAX_DESCRIPTION)
     with changes_to(chat.id) as changes:
-        locked = _locked(changes, chat)
-        _must_own(actor, chat)
+        locked = locked_chat(changes, chat)
+        must_own(actor, chat)
         if chat.kind != Chat.Kind.GROUP:
-            raise Forbidden("A private chat has nothing to change.")
+            raise Forbidden(_("A private chat has nothing to change."))
         wanted = {"name": name, "description": description, "is_open": is_open}
         changed = {
             field: value
@@ -233,14 +220,14 @@ def update_chat(
 
 
 def delete_chat(actor: User | None, chat: Chat) -> None:
-    """The owner of a group, either side of a private chat, or a moderator (None) deletes it."""
+    """An owner of a group, either side of a private chat, or a moderator (None) deletes it."""
     with changes_to(chat.id) as changes:
-        locked = _locked(changes, chat)
+        locked = locked_chat(changes, chat)
         if actor is not None:
-            membership = _membership(actor, chat)
+            membership = membership_in(chat, actor)
             if chat.kind == Chat.Kind.GROUP and membership.role != Membership.Role.OWNER:
-                raise Forbidden("Only the owner deletes a group.")
-        _delete(changes, locked, actor_id=actor.id if actor else None)
+                raise Forbidden(_("Only the owner deletes a group."))
+        delete_locked(changes, locked, actor_id=actor.id if actor else None)
 
 
 def _pair(*user_ids: int) -> str:
@@ -250,85 +237,7 @@ def _pair(*user_ids: int) -> str:
 
 def _check_text(field: str, text: str, longest: int) -> None:
     if len(text) > longest:
-        raise Invalid.field(field, f"no more than {longest} characters")
+        raise Invalid.field(field, at_most(longest))
     if any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in text):
-        raise Invalid.field(field, "a NUL character or half of a surrogate pair is not text")
-
-
-def _locked(changes: Changes, chat: Chat) -> LockedChat:
-    """The chat under its lock. What `chat` says of it may have changed before: it is read again."""
-    if chat.id not in changes.chats:
-        raise NotFound
-    chat.refresh_from_db()
-    return changes.chats[chat.id]
-
-
-def _membership(user: User | Ref, chat: Chat) -> Membership:
-    who = lookup(user.id if isinstance(user, User) else user, "user__")
-    try:
-        return Membership.objects.select_related("user").get(chat_id=chat.id, **who)
-    except Membership.DoesNotExist:
-        raise NotFound from None
-
-
-def _must_own(actor: User, chat: Chat) -> None:
-    if _membership(actor, chat).role != Membership.Role.OWNER:
-        raise Forbidden("Only the owner of the group may do this.")
-
-
-def _facts(membership: Membership) -> MemberFacts:
-    user = membership.user
-    return MemberFacts(
-        user_id=user.id, user_uuid=str(user.uuid), username=user.username, role=membership.role
-    )
-
-
-def _add(changes: Changes, locked: LockedChat, chat: Chat, user: User, *, actor: User) -> None:
-    if Membership.objects.filter(chat_id=chat.id).count() >= MAX_MEMBERS:
-        raise Forbidden(f"A chat has no more than {MAX_MEMBERS} members.")
-    seq = locked.next_seq()
-    membership = Membership.objects.create(
-        chat=chat,
-        user=user,
-        joined_seq=seq,
-        joined_position=locked.last_position,
-        read_position=locked.last_position,
-    )
-    member = _facts(membership)
-    changes.record(
-        MemberJoined,
-        locked,
-        actor_id=actor.id,
-        log_facts=vars(member),
-        seq=seq,
-        chat=selectors.chat_facts([chat])[chat.id],
-        member=member,
-    )
-
-
-def _take_out(
-    changes: Changes, locked: LockedChat, membership: Membership, *, actor_id: int
-) -> None:
-    was_owner = membership.role == Membership.Role.OWNER
-    gone: dict[str, Any] = {
-        "user_id": membership.user_id,
-        "user_uuid": str(membership.user.uuid),
-    }
-    membership.delete()
-    changes.record(MemberLeft, locked, actor_id=actor_id, log_facts=gone, **gone)
-    rest = Membership.objects.filter(chat_id=locked.id).select_related("user").order_by("id")
-    eldest = rest.first()
-    if eldest is None:
-        _delete(changes, locked, actor_id=actor_id)
-    elif was_owner and not rest.filter(role=Membership.Role.OWNER).exists():
-        eldest.role = Membership.Role.OWNER
-        eldest.save(update_fields=["role"])
-        member = _facts(eldest)
-        changes.record(
-            RoleChanged, locked, actor_id=actor_id, log_facts=vars(member), member=member
-        )
-
-
-def _delete(changes: Changes, locked: LockedChat, *, actor_id: int | None) -> None:
-    Chat.objects.filter(id=locked.id).update(deleted_at=timezone.now())
-    changes.record(ChatDeleted, locked, actor_id=actor_id)
+        wrong = _("a NUL character or half of a surrogate pair is not text")
+        raise Invalid.field(field, wrong)

@@ -7,8 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from messenger.errors import Invalid
+from messenger.texts import Sentence, at_most, counted
 
 # Characters (Unicode code points) of a text, bytes of a payload, characters of a key.
 MAX_TEXT = 4096
@@ -25,22 +28,22 @@ def check(
 ) -> None:
     """Invalid unless this can be stored. `field` is what the client calls the content."""
     if not isinstance(type, str) or not 0 < len(type) <= 20 or not type.isprintable():
-        raise Invalid.field("type", "1 to 20 characters that can be printed")
+        raise Invalid.field("type", _("1 to 20 characters that can be printed"))
     if content is None:
         if payload is None or type == "text":
-            raise Invalid.field(field, "say something")
+            raise Invalid.field(field, _("say something"))
     else:
         check_text(content, field)
         if type == "text" and not content.strip():
-            raise Invalid.field(field, "say something")
+            raise Invalid.field(field, _("say something"))
     if payload is not None:
         check_payload(payload)
 
 
-def problem_with(text: Any) -> str | None:
+def problem_with(text: Any) -> Sentence | None:
     """What is wrong with the text of a message, as a sentence; None if nothing is."""
     wrong = _no_text(text)
-    return wrong or (None if text.strip() else "say something")
+    return wrong or (None if text.strip() else _("say something"))
 
 
 def check_text(text: Any, field: str) -> None:
@@ -49,17 +52,17 @@ def check_text(text: Any, field: str) -> None:
         raise Invalid.field(field, wrong)
 
 
-def _no_text(text: Any) -> str | None:
+def _no_text(text: Any) -> Sentence | None:
     if not isinstance(text, str):
-        return "say it as text"
+        return _("say it as text")
     if len(text) > MAX_TEXT:
-        return f"no more than {MAX_TEXT} characters"
+        return at_most(MAX_TEXT)
     if "\x00" in text:
-        return "a NUL character is not text"
+        return _("a NUL character is not text")
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "half of a surrogate pair is not text"
+        return _("half of a surrogate pair is not text")
     return None
 
 
@@ -68,19 +71,23 @@ def check_payload(payload: Any) -> None:
     try:
         encoded = orjson.dumps(payload)
     except (TypeError, ValueError, RecursionError):
-        raise Invalid.field("payload", "this is not JSON") from None
+        raise Invalid.field("payload", _("this is not JSON")) from None
     if len(encoded) > MAX_PAYLOAD:
-        raise Invalid.field("payload", f"no more than {MAX_PAYLOAD} bytes")
+        wrong = counted("no more than {number} byte", "no more than {number} bytes", MAX_PAYLOAD)
+        raise Invalid.field("payload", wrong)
     if NUL.search(encoded):
-        raise Invalid.field("payload", "a NUL character is not text")
+        raise Invalid.field("payload", _("a NUL character is not text"))
     level, depth = [payload], 0
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise Invalid.field("payload", f"no more than {MAX_DEPTH} levels")
+            wrong = counted(
+                "no more than {number} level", "no more than {number} levels", MAX_DEPTH
+            )
+            raise Invalid.field("payload", wrong)
         # PostgreSQL gives a large float back as an integer, and orjson writes none over 64 bits.
         if not all(abs(item) < 2**63 for item in level if isinstance(item, float)):
-            raise Invalid.field("payload", "no numbers beyond 64 bits")
+            raise Invalid.field("payload", _("no numbers beyond 64 bits"))
         level = [child for item in level for child in _children(item)]
 
 
@@ -88,7 +95,8 @@ def check_key(key: Any, field: str = "client_message_id") -> None:
     """An idempotency key: any text of 1 to 255 characters."""
     check_text(key, field)
     if not 0 < len(key) <= MAX_KEY:
-        raise Invalid.field(field, f"1 to {MAX_KEY} characters")
+        wrong = format_lazy(_("{least} to {most} characters"), least=1, most=MAX_KEY)
+        raise Invalid.field(field, wrong)
 
 
 def key_digest(author_id: int, key: str) -> UUID:

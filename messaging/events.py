@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from messaging.status import Status
 from messenger.events import ChatEvent
 
 
@@ -24,11 +25,30 @@ class MessageFacts:
     content: str | None
     payload: Any
     reply_to_id: int | None
+    reply_to_uuid: str | None = None
     created_at: str
+    # See messaging.status.
+    status: str = Status.DELIVERED
     edited_at: str | None = None
     deleted_at: str | None = None
-    # Somebody other than the author has read it.
-    is_read: bool = False
+    # When somebody other than the author read it first.
+    first_read_at: str | None = None
+
+    @property
+    def is_read(self) -> bool:
+        return self.first_read_at is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likes:
+    """
+    Who likes a message: ids and UUIDs in the order of their liking, and when the latest of these
+    was. A like is the reaction ❤️.
+    """
+
+    liker_ids: list[int]
+    liked_by: list[str]
+    liked_at: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +108,13 @@ class ReactionAdded(MessageEvent):
 
     kind: ClassVar[str] = "reaction_added"
     activity: ClassVar[bool] = False
+    nested = {"message": MessageFacts, "likes": Likes}
     reaction_id: int
     user_id: int
     user_uuid: str
     emoji: str
+    # Who likes the message now; None where the emoji is no like.
+    likes: Likes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +123,9 @@ class ReactionRemoved(MessageEvent):
 
     kind: ClassVar[str] = "reaction_removed"
     activity: ClassVar[bool] = False
+    nested = {"message": MessageFacts, "likes": Likes}
     user_id: int
     user_uuid: str
     emoji: str
+    # Who likes the message now; None where the emoji is no like.
+    likes: Likes | None = None

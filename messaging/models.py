@@ -4,17 +4,24 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from chats.models import Chat, Membership
+from messaging.status import Status
 from messenger.ids import uuid7
 
 
 class Message(models.Model):
     """The `position`-th message of its chat. Deletion keeps the row and clears the content."""
 
-    uuid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    uuid = models.UUIDField(_("UUID"), default=uuid7, unique=True, editable=False)
     chat = models.ForeignKey(
-        Chat, on_delete=models.CASCADE, related_name="messages", db_index=False
+        Chat,
+        on_delete=models.CASCADE,
+        related_name="messages",
+        db_index=False,
+        verbose_name=_("chat"),
     )
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -22,28 +29,45 @@ class Message(models.Model):
         on_delete=models.SET_NULL,
         related_name="messages",
         db_index=False,
+        verbose_name=_("author"),
     )
     position = models.BigIntegerField(editable=False)
     # The `seq` of its sending in the chat's log.
     seq = models.BigIntegerField(editable=False)
-    type = models.CharField(max_length=20, default="text")
-    content = models.TextField(null=True, blank=True)
-    payload = models.JSONField(null=True, blank=True)
+    type = models.CharField(_("type"), max_length=20, default="text")
+    content = models.TextField(_("text of the message"), null=True, blank=True)
+    payload = models.JSONField(_("payload"), null=True, blank=True)
     reply_to = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("in reply to"),
     )
     # A digest of the author and of what the client named this message (its idempotency key), unique
     # for ever; and one of what came with it: the same name with something else in it is a mistake.
     # (Text, not bytes: Django inserts rows with a BinaryField one value at a time, not by columns.)
     key_digest = models.UUIDField(null=True, unique=True, editable=False)
     fingerprint = models.CharField(max_length=32, null=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    edited_at = models.DateTimeField(null=True, editable=False)
+    status = models.CharField(
+        _("status"),
+        max_length=10,
+        choices=Status.choices,
+        default=Status.DELIVERED,
+        db_default=Status.DELIVERED,
+        editable=False,
+    )
+    created_at = models.DateTimeField(_("sent"), default=timezone.now, editable=False)
+    edited_at = models.DateTimeField(_("edited"), null=True, editable=False)
     # When somebody other than the author read it first, so that a page need not ask for receipts.
-    first_read_at = models.DateTimeField(null=True, editable=False)
-    deleted_at = models.DateTimeField(null=True, editable=False)
+    first_read_at = models.DateTimeField(_("first read"), null=True, editable=False)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
 
     class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
         constraints = [
             models.UniqueConstraint(fields=["chat", "position"], name="message_position"),
         ]
@@ -58,7 +82,30 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} in {self.chat_id}"
+        said = gettext("message {message} in chat {chat}")
+        return said.format(message=self.pk, chat=self.chat_id)
+
+
+class Revision(models.Model):
+    """
+    What a message said before an edit, for moderators. It goes when the message is deleted: a
+    deleted text is gone, whichever of its versions.
+    """
+
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="revisions", verbose_name=_("message")
+    )
+    content = models.TextField(_("text before the edit"), null=True)
+    # Until when it said so.
+    replaced_at = models.DateTimeField(_("edited"))
+
+    class Meta:
+        verbose_name = _("revision")
+        verbose_name_plural = _("revisions")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.message_id}: {self.replaced_at:%Y-%m-%d %H:%M}"
 
 
 class Receipt(models.Model):
@@ -73,6 +120,8 @@ class Receipt(models.Model):
     read_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = _("read receipt")
+        verbose_name_plural = _("read receipts")
         constraints = [
             models.UniqueConstraint(fields=["message", "user"], name="receipt_once"),
         ]
@@ -95,6 +144,8 @@ class ReadRange(models.Model):
     last = models.BigIntegerField()
 
     class Meta:
+        verbose_name = _("range of what was read")
+        verbose_name_plural = _("ranges of what was read")
         constraints = [
             models.UniqueConstraint(fields=["membership", "first"], name="read_range_first"),
             models.CheckConstraint(condition=Q(last__gte=F("first")), name="read_range_order"),
@@ -117,6 +168,8 @@ class Reaction(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = _("reaction")
+        verbose_name_plural = _("reactions")
         constraints = [
             models.UniqueConstraint(fields=["message", "user", "emoji"], name="reaction_once"),
         ]

@@ -14,6 +14,7 @@ from chats.models import Membership
 from messaging import selectors
 from messaging.events import MessageRead
 from messaging.models import Message, ReadRange, Receipt
+from messaging.status import AFTER_FIRST_READING_BY_SOMEBODY
 from messenger.batches import Held, carry_out
 from messenger.bulk import set_by_id
 from messenger.errors import MessengerError, NotFound
@@ -40,9 +41,14 @@ class Read:
     message_uuid: str
     chat_id: int
     chat_uuid: str
+    reader_id: int
     reader_uuid: str
     read_at: str | None
     read_by_all: bool
+    # UUIDs of all who have read it, when the first of them did, and what it is by that.
+    read_by: tuple[str, ...]
+    first_read_at: str | None
+    status: str
 
 
 def read_message(reader: User, *, message: Ref, origin: str | None = None) -> Read:
@@ -74,62 +80,87 @@ def _read_together(
     readers_ids = {command.reader_id for command in commands}
     chat_ids = wanted.values_list("chat_id", flat=True)
     with changes_to(*chat_ids, members=readers_ids, wait=wait) as changes:
-        # Only now: before the lock, somebody may edit or delete them.
-        messages = _by_ref(wanted)
-        members = {
-            (member.chat_id, member.user_id): member
-            for member in Membership.objects.filter(
-                chat_id__in=list(changes.chats),
-                user_id__in=readers_ids,
-            ).select_related("user")
-        }
-        # Under the lock the counts are final: of two last readers, one sees the other's receipt.
-        concerned = list({message.id: message for message in messages.values()}.values())
-        receipts = selectors.receipts_of(message.id for message in concerned)
-        waiting = selectors.waiting_for(concerned, receipts)
-
-        outcomes: list[Read | MessengerError | Held] = []
-        new: list[Receipt] = []
-        first_read: list[int] = []
-        positions: dict[int, tuple[Membership, list[int]]] = {}
-        for command in commands:
-            message = messages.get(command.message)
-            if message is not None and message.chat_id in changes.held:
-                outcomes.append(Held())
-                continue
-            member = members.get((message.chat_id, command.reader_id)) if message else None
-            if message is None or member is None or message.chat_id not in changes.chats:
-                outcomes.append(NotFound())
-                continue
-            readers = receipts[message.id]
-            read_at = next((at for id, _, at in readers if id == command.reader_id), None)
-            if read_at is None and message.author_id != command.reader_id:
-                read_at = changes.now_text
-                reader_uuid = str(member.user.uuid)
-                readers.append((command.reader_id, reader_uuid, read_at))
-                new.append(
-                    Receipt(message_id=message.id, user_id=member.user_id, read_at=changes.now)
-                )
-                positions.setdefault(member.id, (member, []))[1].append(message.position)
-                if message.first_read_at is None:
-                    message.first_read_at = changes.now
-                    first_read.append(message.id)
-                _record(changes, message, member, command, readers, waiting)
-            outcomes.append(
-                Read(
-                    message_id=message.id,
-                    message_uuid=str(message.uuid),
-                    chat_id=message.chat_id,
-                    chat_uuid=str(message.chat.uuid),
-                    reader_uuid=str(member.user.uuid),
-                    read_at=read_at,
-                    read_by_all=bool(readers) and not waiting[message.id],
-                )
-            )
-        Receipt.objects.bulk_create(new)
-        Message.objects.filter(id__in=first_read).update(first_read_at=changes.now)
-        _advance(list(positions.values()))
+        outcomes, read = read_locked(changes, commands, wanted)
+        _advance(read)
         return outcomes
+
+
+# A membership, and the positions that were read by it just now.
+NewlyRead = tuple[Membership, list[int]]
+
+
+def read_locked(
+    changes: Changes, commands: Sequence[ReadMessage], wanted: QuerySet[Message]
+) -> tuple[list[Read | MessengerError | Held], list[NewlyRead]]:
+    """
+    The receipts for `commands`, about the messages `wanted`, whose chats are locked; for each its
+    outcome. The read positions are left as they were: what is newly read is told.
+    """
+    readers_ids = {command.reader_id for command in commands}
+    # Only now: before the lock, somebody may edit or delete them.
+    messages = _by_ref(wanted)
+    members = {
+        (member.chat_id, member.user_id): member
+        for member in Membership.objects.filter(
+            chat_id__in=list(changes.chats),
+            user_id__in=readers_ids,
+        ).select_related("user")
+    }
+    # Under the lock the counts are final: of two last readers, one sees the other's receipt.
+    concerned = list({message.id: message for message in messages.values()}.values())
+    receipts = selectors.receipts_of(message.id for message in concerned)
+    waiting = selectors.waiting_for(concerned, receipts)
+
+    outcomes: list[Read | MessengerError | Held] = []
+    new: list[Receipt] = []
+    first_read: list[int] = []
+    read_again: list[int] = []
+    positions: dict[int, NewlyRead] = {}
+    for command in commands:
+        message = messages.get(command.message)
+        if message is not None and message.chat_id in changes.held:
+            outcomes.append(Held())
+            continue
+        member = members.get((message.chat_id, command.reader_id)) if message else None
+        if message is None or member is None or message.chat_id not in changes.chats:
+            outcomes.append(NotFound())
+            continue
+        readers = receipts[message.id]
+        read_at = next((at for id, _, at in readers if id == command.reader_id), None)
+        if read_at is None and message.author_id != command.reader_id:
+            read_at = changes.now_text
+            reader_uuid = str(member.user.uuid)
+            readers.append((command.reader_id, reader_uuid, read_at))
+            new.append(Receipt(message_id=message.id, user_id=member.user_id, read_at=changes.now))
+            positions.setdefault(member.id, (member, []))[1].append(message.position)
+            if message.first_read_at is None:
+                message.first_read_at = changes.now
+                first_read.append(message.id)
+            elif message.status != AFTER_FIRST_READING_BY_SOMEBODY:
+                read_again.append(message.id)
+            message.status = AFTER_FIRST_READING_BY_SOMEBODY
+            _record(changes, message, member, command, readers, waiting)
+        outcomes.append(
+            Read(
+                message_id=message.id,
+                message_uuid=str(message.uuid),
+                chat_id=message.chat_id,
+                chat_uuid=str(message.chat.uuid),
+                reader_id=member.user_id,
+                reader_uuid=str(member.user.uuid),
+                read_at=read_at,
+                read_by_all=bool(readers) and not waiting[message.id],
+                read_by=tuple(uuid for _, uuid, _ in readers),
+                first_read_at=readers[0][2] if readers else None,
+                status=message.status,
+            )
+        )
+    Receipt.objects.bulk_create(new)
+    status = AFTER_FIRST_READING_BY_SOMEBODY
+    Message.objects.filter(id__in=first_read).update(first_read_at=changes.now, status=status)
+    if read_again:
+        Message.objects.filter(id__in=read_again).update(status=status)
+    return outcomes, list(positions.values())
 
 
 def _wanted(commands: Sequence[ReadMessage]) -> QuerySet[Message]:
@@ -141,7 +172,7 @@ def _wanted(commands: Sequence[ReadMessage]) -> QuerySet[Message]:
 
 def _by_ref(messages: QuerySet[Message]) -> dict[Ref, Message]:
     found: dict[Ref, Message] = {}
-    for message in messages.select_related("chat", "author"):
+    for message in messages.select_related("chat", "author", "reply_to"):
         found[message.id] = found[message.uuid] = message
     return found
 
@@ -177,7 +208,7 @@ def _record(
     )
 
 
-def _advance(read: list[tuple[Membership, list[int]]]) -> None:
+def _advance(read: list[NewlyRead]) -> None:
     """Move the read positions on over what has been read, and keep the rest as ranges."""
     simple: list[tuple[int, int]] = []
     having_ranges = set(
@@ -215,6 +246,18 @@ def _advance_over_gaps(membership: Membership, runs: list[tuple[int, int]]) -> N
             left.save(update_fields=["last"])
         else:
             position = last
+    _advance_to(membership, position)
+
+
+def advance_past(membership: Membership, position: int) -> None:
+    """Everything up to `position` has been read or needs no reading."""
+    ReadRange.objects.filter(membership=membership, last__lte=position).delete()
+    _advance_to(membership, max(membership.read_position, position))
+
+
+def _advance_to(membership: Membership, position: int) -> None:
+    """To `position`, and on over the ranges that follow with nothing unread between."""
+    ranges = ReadRange.objects.filter(membership=membership).order_by("first")
     # What was unread before the first range may have been deleted.
     while (following := ranges.first()) and not _unread_between(
         membership, position, following.first

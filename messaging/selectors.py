@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db.models import QuerySet
 
@@ -11,7 +13,8 @@ from accounts.models import User
 from chats.models import LogEntry, Membership
 from chats.selectors import rebuilds
 from messaging import events
-from messaging.events import MessageFacts
+from messaging.emoji import LIKE
+from messaging.events import Likes, MessageFacts
 from messaging.models import Message, Reaction, Receipt
 from messenger.errors import NotFound
 from messenger.events import ChatEvent
@@ -32,11 +35,18 @@ FACTS = (
     "content",
     "payload",
     "reply_to_id",
+    "reply_to__uuid",
+    "status",
     "created_at",
     "edited_at",
     "deleted_at",
     "first_read_at",
 )
+
+
+# A page of history has no more messages; for longer lists no query is kept.
+PREPARED = 100
+NOBODY = Likes(liker_ids=[], liked_by=[], liked_at=None)
 
 
 def message_for(user: User, ref: Ref) -> Message:
@@ -45,7 +55,7 @@ def message_for(user: User, ref: Ref) -> Message:
     message or it is not theirs to see: the same answer.
     """
     try:
-        return Message.objects.select_related("chat").get(
+        return Message.objects.select_related("chat", "author", "reply_to").get(
             chat__memberships__user_id=user.id, chat__deleted_at=None, **lookup(ref)
         )
     except Message.DoesNotExist:
@@ -57,16 +67,38 @@ def message_facts(messages: QuerySet[Message]) -> list[MessageFacts]:
     return [facts_in(row) for row in messages.values_list(*FACTS)]
 
 
-def reactions_to(message_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
-    """By message, oldest first: {id, message_id, user_id, emoji, created_at}. One query."""
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+class ReactionFacts(TypedDict):
+    """A reaction. `created_at` is ISO 8601 in UTC."""
+
+    id: int
+    message_id: int
+    user_id: int
+    emoji: str
+    created_at: str
+
+
+def reactions_to(message_ids: Iterable[int]) -> dict[int, list[ReactionFacts]]:
+    """By message, oldest first. One query."""
+    found: dict[int, list[ReactionFacts]] = defaultdict(list)
     ids = list(message_ids)
-    for row in _reactions(len(ids)).rows(*ids) if ids else ():
-        found[row[1]].append(dict(zip(REACTION, row, strict=True)))
+    for id, message_id, user_id, emoji, at in _reaction_rows(ids):
+        found[message_id].append(
+            ReactionFacts(
+                id=id, message_id=message_id, user_id=user_id, emoji=emoji, created_at=iso(at)
+            )
+        )
     return found
 
 
 REACTION = ("id", "message_id", "user_id", "emoji", "created_at")
+
+
+def _reaction_rows(ids: list[int]) -> Iterable[tuple[Any, ...]]:
+    if not ids:
+        return ()
+    if len(ids) <= PREPARED:
+        return _reactions(len(ids)).rows(*ids)
+    return Reaction.objects.filter(message_id__in=ids).order_by("id").values_list(*REACTION)
 
 
 @cache
@@ -76,6 +108,51 @@ def _reactions(count: int) -> Prepared:
             Reaction.objects.filter(message_id__in=ids).order_by("id").values_list(*REACTION)
         ),
         *[int] * count,
+    )
+
+
+def likes_of(message_ids: Iterable[int]) -> dict[int, Likes]:
+    """Who likes these messages. One query."""
+    found: dict[int, list[tuple[int, str, datetime]]] = defaultdict(list)
+    rows = Reaction.objects.filter(message_id__in=set(message_ids), emoji=LIKE).order_by("id")
+    for message_id, user_id, uuid, at in rows.values_list(
+        "message_id", "user_id", "user__uuid", "created_at"
+    ):
+        found[message_id].append((user_id, str(uuid), at))
+    return {
+        id: Likes(
+            liker_ids=[user_id for user_id, _, _ in likes],
+            liked_by=[uuid for _, uuid, _ in likes],
+            liked_at=iso(max(at for _, _, at in likes)),
+        )
+        for id, likes in found.items()
+    }
+
+
+def likes_for(user: User, ref: Ref) -> tuple[Message, Likes]:
+    """A message that `user` may see, and who likes it. NotFound for any other."""
+    message = message_for(user, ref)
+    return message, likes_of([message.id]).get(message.id, NOBODY)
+
+
+@dataclass(frozen=True)
+class StatusFacts:
+    """What a message is by now; UUIDs of who has read it, in that order; when all that changed."""
+
+    message: MessageFacts
+    read_by: list[str]
+    updated_at: str
+
+
+def status_of(user: User, ref: Ref) -> StatusFacts:
+    """The status of a message that `user` may see. NotFound for any other."""
+    facts = facts_of(message_for(user, ref))
+    receipts = receipts_of([facts.id])[facts.id]
+    times = [facts.created_at, facts.edited_at, facts.deleted_at, *(at for _, _, at in receipts)]
+    return StatusFacts(
+        message=facts,
+        read_by=[uuid for _, uuid, _ in receipts],
+        updated_at=max((time for time in times if time), key=datetime.fromisoformat),
     )
 
 
@@ -117,7 +194,7 @@ def waiting_for(messages: Iterable[Message], receipts: Receipts) -> dict[int, in
 
 
 def facts_of(message: Message) -> MessageFacts:
-    """The facts of a message that was loaded with its chat and its author."""
+    """The facts of a message that was loaded with its chat, its author and what it replies to."""
     chat_uuid, author_uuid = message.chat.uuid, message.author.uuid if message.author else None
     return facts_in(
         (
@@ -133,6 +210,8 @@ def facts_of(message: Message) -> MessageFacts:
             message.content,
             message.payload,
             message.reply_to_id,
+            message.reply_to.uuid if message.reply_to else None,
+            message.status,
             message.created_at,
             message.edited_at,
             message.deleted_at,
@@ -144,7 +223,8 @@ def facts_of(message: Message) -> MessageFacts:
 def facts_in(row: tuple[Any, ...]) -> MessageFacts:
     """The facts in a row of the columns FACTS."""
     id, uuid, chat_id, chat_uuid, author_id, author_uuid, position, seq = row[:8]
-    type, content, payload, reply_to_id, created_at, edited_at, deleted_at, first_read_at = row[8:]
+    type, content, payload, reply_to_id, reply_to_uuid, status = row[8:14]
+    created_at, edited_at, deleted_at, first_read_at = row[14:]
     facts = MessageFacts.__new__(MessageFacts)
     # The __init__ of a frozen dataclass sets each field by a call of its own: a tenth of a page.
     facts.__dict__.update(
@@ -160,10 +240,12 @@ def facts_in(row: tuple[Any, ...]) -> MessageFacts:
         content=content,
         payload=payload,
         reply_to_id=reply_to_id,
+        reply_to_uuid=str(reply_to_uuid) if reply_to_uuid else None,
+        status=status,
         created_at=iso(created_at),
         edited_at=iso(edited_at) if edited_at else None,
         deleted_at=iso(deleted_at) if deleted_at else None,
-        is_read=first_read_at is not None,
+        first_read_at=iso(first_read_at) if first_read_at else None,
     )
     return facts
 
@@ -186,6 +268,8 @@ def _rebuild(entries: list[LogEntry], base: dict[int, dict[str, Any]]) -> list[C
         for entry in entries
         if entry.kind in ("message_edited", "message_read") and entry.message_id is not None
     ]
+    reacted = {entry.message_id for entry in entries if entry.kind.startswith("reaction_")}
+    likes = likes_of(id for id in reacted if id is not None) if reacted else {}
     receipts = receipts_of(touched)
     waiting = waiting_for(Message.objects.filter(id__in=touched), receipts) if touched else {}
     rebuilt: list[ChatEvent] = []
@@ -217,7 +301,9 @@ def _rebuild(entries: list[LogEntry], base: dict[int, dict[str, Any]]) -> list[C
                     )
                 )
             case events.ReactionAdded.kind:
-                rebuilt.append(events.ReactionAdded(**common, **kept))
+                now = likes.get(entry.message_id, NOBODY) if kept["emoji"] == LIKE else None
+                rebuilt.append(events.ReactionAdded(**common, **kept, likes=now))
             case events.ReactionRemoved.kind:
-                rebuilt.append(events.ReactionRemoved(**common, **kept))
+                now = likes.get(entry.message_id, NOBODY) if kept["emoji"] == LIKE else None
+                rebuilt.append(events.ReactionRemoved(**common, **kept, likes=now))
     return rebuilt

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from chats.changes import Changes, changes_to
@@ -20,6 +21,7 @@ from messaging.events import (
     MessageSent,
 )
 from messaging.models import Message
+from messaging.status import AFTER_SENDING
 from messenger.batches import Held, carry_out
 from messenger.bulk import insert_many, set_by_id
 from messenger.errors import Banned, KeyReused, MessengerError, NotFound
@@ -64,6 +66,7 @@ class NewMessage(NamedTuple):
     content: str | None
     payload: Any
     reply_to_id: int | None
+    status: str
     key_digest: UUID | None
     fingerprint: str | None
     created_at: datetime
@@ -187,14 +190,15 @@ def _send_together(
         replies = _replies(commands)
         outcomes: list[Sent | MessengerError | Held | int] = []
         rows: list[NewMessage] = []
-        senders: list[tuple[SendMessage, str]] = []
+        senders: list[tuple[SendMessage, str, str | None]] = []
         new_keys: dict[UUID, int] = {}
         caught_up: dict[int, int] = {}
 
         for command in commands:
             chat_id = chat_ids.get(command.chat or -1, -1)
             chat = changes.chats.get(chat_id)
-            reply_to_id = replies.get((chat_id, command.reply_to)) if command.reply_to else None
+            reply_to = replies.get((chat_id, command.reply_to)) if command.reply_to else None
+            reply_to_id = reply_to[0] if reply_to else None
             print_ = _fingerprint(command, chat_id, reply_to_id) if command.key else None
             digest = contents.key_digest(command.author_id, command.key) if command.key else None
             if digest is not None and digest in known:
@@ -211,7 +215,7 @@ def _send_together(
                 outcomes.append(Banned())
                 continue
             if command.reply_to is not None and reply_to_id is None:
-                outcomes.append(NotFound("The message that this replies to is not here."))
+                outcomes.append(NotFound(_("The message that this replies to is not here.")))
                 continue
             if digest is not None:
                 if digest in new_keys:
@@ -220,7 +224,7 @@ def _send_together(
                     continue
                 new_keys[digest] = len(rows)
             outcomes.append(len(rows))
-            senders.append((command, member.uuid))
+            senders.append((command, member.uuid, reply_to[1] if reply_to else None))
             position = chat.next_position()
             if member.read_position == position - 1:
                 member.read_position = position
@@ -236,6 +240,7 @@ def _send_together(
                     content=command.content,
                     payload=command.payload,
                     reply_to_id=reply_to_id,
+                    status=AFTER_SENDING,
                     key_digest=digest,
                     fingerprint=print_,
                     created_at=changes.now,
@@ -246,8 +251,8 @@ def _send_together(
         # Who had nothing unread has nothing unread after sending.
         set_by_id("chats_membership", ("read_position",), list(caught_up.items()))
         sent = [
-            _record(changes, id, row, command, author_uuid)
-            for id, row, (command, author_uuid) in zip(ids, rows, senders, strict=True)
+            _record(changes, id, row, *sender)
+            for id, row, sender in zip(ids, rows, senders, strict=True)
         ]
     first: set[int] = set()
     answers: list[Sent | MessengerError | Held] = []
@@ -262,7 +267,12 @@ def _send_together(
 
 
 def _record(
-    changes: Changes, id: int, row: NewMessage, command: SendMessage, author_uuid: str
+    changes: Changes,
+    id: int,
+    row: NewMessage,
+    command: SendMessage,
+    author_uuid: str,
+    reply_to_uuid: str | None,
 ) -> MessageSent:
     chat = changes.chats[row.chat_id]
     return changes.record(
@@ -274,12 +284,17 @@ def _record(
         seq=row.seq,
         log_facts={"direct": True} if command.recipient is not None else None,
         direct=command.recipient is not None,
-        message=_first_facts(id, row, command, str(chat.uuid), author_uuid),
+        message=_first_facts(id, row, command, str(chat.uuid), author_uuid, reply_to_uuid),
     )
 
 
 def _first_facts(
-    id: int, row: NewMessage | Message, command: SendMessage, chat_uuid: str, author_uuid: str
+    id: int,
+    row: NewMessage | Message,
+    command: SendMessage,
+    chat_uuid: str,
+    author_uuid: str,
+    reply_to_uuid: str | None,
 ) -> MessageFacts:
     """A message as it was when it was stored, whatever has become of it since."""
     return MessageFacts(
@@ -295,6 +310,7 @@ def _first_facts(
         content=command.content,
         payload=command.payload,
         reply_to_id=row.reply_to_id,
+        reply_to_uuid=reply_to_uuid,
         created_at=iso(row.created_at),
     )
 
@@ -316,7 +332,8 @@ def _replay(earlier: Message, command: SendMessage, print_: str | None) -> Sent 
     # The client just sent the very content again, so the first answer can be given in full even
     # if the message was edited or deleted since.
     chat_uuid, author_uuid = str(earlier.chat.uuid), str(earlier.author.uuid)
-    facts = _first_facts(earlier.id, earlier, command, chat_uuid, author_uuid)
+    reply_to_uuid = str(earlier.reply_to.uuid) if earlier.reply_to else None
+    facts = _first_facts(earlier.id, earlier, command, chat_uuid, author_uuid, reply_to_uuid)
     return Sent(facts, earlier.seq, replayed=True)
 
 
@@ -338,7 +355,9 @@ def _known_keys(commands: Sequence[SendMessage]) -> dict[UUID, Message]:
     digests = [contents.key_digest(c.author_id, c.key) for c in commands if c.key is not None]
     if not digests:
         return {}
-    found = Message.objects.filter(key_digest__in=digests).select_related("chat", "author")
+    found = Message.objects.filter(key_digest__in=digests).select_related(
+        "chat", "author", "reply_to"
+    )
     return {message.key_digest: message for message in found if message.key_digest}
 
 
@@ -363,14 +382,14 @@ def _members(commands: Sequence[SendMessage], changes: Changes) -> dict[tuple[in
     }
 
 
-def _replies(commands: Sequence[SendMessage]) -> dict[tuple[int, Ref], int]:
-    """(chat id, what the client calls the message) → its id."""
+def _replies(commands: Sequence[SendMessage]) -> dict[tuple[int, Ref], tuple[int, str]]:
+    """(chat id, what the client calls the message) → its id and its UUID."""
     refs = {command.reply_to for command in commands if command.reply_to is not None}
     if not refs:
         return {}
     wanted = Q(id__in=[ref for ref in refs if not isinstance(ref, UUID)])
     wanted |= Q(uuid__in=[ref for ref in refs if isinstance(ref, UUID)])
-    found: dict[tuple[int, Ref], int] = {}
+    found: dict[tuple[int, Ref], tuple[int, str]] = {}
     for id, uuid, chat_id in Message.objects.filter(wanted).values_list("id", "uuid", "chat_id"):
-        found[chat_id, id] = found[chat_id, uuid] = id
+        found[chat_id, id] = found[chat_id, uuid] = (id, str(uuid))
     return found

@@ -7,6 +7,9 @@ for each; a single one is a batch of one. They are in `messaging.sending` and `m
 
 from typing import Any
 
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
 from accounts.models import User
 from chats.changes import Changes, changes_to
 from chats.models import Chat, Membership
@@ -14,17 +17,21 @@ from messaging import content as contents
 from messaging import emoji as emojis
 from messaging import selectors
 from messaging.events import (
+    Likes,
     MessageDeleted,
     MessageEdited,
     MessageFacts,
     ReactionAdded,
     ReactionRemoved,
 )
-from messaging.models import Message, Reaction
+from messaging.models import Message, Reaction, Revision
+from messaging.read_up_to import read_up_to
 from messaging.reading import Read, ReadMessage, read_message, read_messages
 from messaging.sending import SendMessage, Sent, send_message, send_messages
+from messaging.status import AFTER_DELETION, AFTER_EDITING
 from messenger.errors import Forbidden, NotFound
 from messenger.ids import Ref, lookup
+from messenger.texts import counted
 
 __all__ = [
     "Read",
@@ -34,16 +41,21 @@ __all__ = [
     "add_reaction",
     "delete_message",
     "edit_message",
+    "like_message",
     "read_message",
     "read_messages",
+    "read_up_to",
     "remove_reaction",
     "send_message",
     "send_messages",
+    "unlike_message",
 ]
 
 
 # Different emoji on one message.
 MAX_EMOJI = 50
+# Earlier texts that are kept of one message.
+MAX_REVISIONS = 50
 
 
 def edit_message(
@@ -58,10 +70,13 @@ def edit_message(
     with changes_to(found.chat_id) as changes:
         row = _changeable(author, found, changes)
         if row.author_id != author.id:
-            raise Forbidden("Only its author edits a message.")
+            raise Forbidden(_("Only its author edits a message."))
         if row.content == content:
             return _facts_now(row.id)
-        Message.objects.filter(id=row.id).update(content=content, edited_at=changes.now)
+        _keep_revision(row, changes)
+        Message.objects.filter(id=row.id).update(
+            content=content, edited_at=changes.now, status=AFTER_EDITING
+        )
         receipts = selectors.receipts_of([row.id])
         facts = _facts_now(row.id)
         changes.record(
@@ -76,6 +91,15 @@ def edit_message(
             and not selectors.waiting_for([row], receipts)[row.id],
         )
         return facts
+
+
+def _keep_revision(message: Message, changes: Changes) -> None:
+    """What it said before. Of very many, the first and the latest stay."""
+    Revision.objects.create(message=message, content=message.content, replaced_at=changes.now)
+    revisions = Revision.objects.filter(message=message)
+    ids = list(revisions.order_by("-id").values_list("id", flat=True))
+    if len(ids) > MAX_REVISIONS:
+        revisions.filter(id__in=ids[MAX_REVISIONS - 1 : -1]).delete()
 
 
 def delete_message(
@@ -103,10 +127,14 @@ def delete_message(
                 raise NotFound
             owns = role == Membership.Role.OWNER and message.chat.kind == Chat.Kind.GROUP
             if row.author_id != actor.id and not owns:
-                raise Forbidden("Only its author or the owner of the group deletes a message.")
+                wrong = _("Only its author or the owner of the group deletes a message.")
+                raise Forbidden(wrong)
         if row.deleted_at is not None:
             return
-        Message.objects.filter(id=row.id).update(content=None, payload=None, deleted_at=changes.now)
+        Message.objects.filter(id=row.id).update(
+            content=None, payload=None, deleted_at=changes.now, status=AFTER_DELETION
+        )
+        Revision.objects.filter(message=row).delete()
         changes.record(
             MessageDeleted,
             changes.chats[row.chat_id],
@@ -129,9 +157,19 @@ def add_reaction(user: User, *, message: Ref, emoji: str) -> tuple[Reaction, boo
         others = Reaction.objects.filter(message_id=row.id)
         existing = others.filter(emoji=emoji)
         if not existing.exists() and others.values("emoji").distinct().count() >= MAX_EMOJI:
-            raise Forbidden(f"A message carries no more than {MAX_EMOJI} different emoji.")
+            raise Forbidden(
+                counted(
+                    "A message carries no more than {number} emoji.",
+                    "A message carries no more than {number} different emoji.",
+                    MAX_EMOJI,
+                )
+            )
         reaction, created = Reaction.objects.get_or_create(
-            message_id=row.id, user_id=user.id, emoji=emoji
+            message_id=row.id,
+            user_id=user.id,
+            emoji=emoji,
+            # Of the event, too: both say when it was.
+            defaults={"created_at": changes.now},
         )
         if created:
             facts = {**_reaction_facts(user, emoji), "reaction_id": reaction.id}
@@ -142,6 +180,7 @@ def add_reaction(user: User, *, message: Ref, emoji: str) -> tuple[Reaction, boo
                 message_id=row.id,
                 log_facts=facts,
                 message=_facts_now(row.id),
+                likes=_likes_now(row.id, emoji),
                 **facts,
             )
         return reaction, created
@@ -155,7 +194,9 @@ def remove_reaction(user: User, *, message: Ref, emoji: str) -> bool:
         return False
     with changes_to(found.chat_id) as changes:
         row = _changeable(user, found, changes)
-        removed, _ = Reaction.objects.filter(message_id=row.id, user_id=user.id, emoji=one).delete()
+        removed, _rows = Reaction.objects.filter(
+            message_id=row.id, user_id=user.id, emoji=one
+        ).delete()
         if removed:
             facts = _reaction_facts(user, one)
             changes.record(
@@ -165,13 +206,35 @@ def remove_reaction(user: User, *, message: Ref, emoji: str) -> bool:
                 message_id=row.id,
                 log_facts=facts,
                 message=_facts_now(row.id),
+                likes=_likes_now(row.id, one),
                 **facts,
             )
         return bool(removed)
 
 
+def like_message(user: User, *, message: Ref) -> tuple[Message, Likes]:
+    """Put a like on a message: that message, and who likes it then. Again: nothing happens."""
+    # One transaction, so that nobody is taken out of the chat before the answer is found.
+    with transaction.atomic():
+        add_reaction(user, message=message, emoji=emojis.LIKE)
+        return selectors.likes_for(user, message)
+
+
+def unlike_message(user: User, *, message: Ref) -> tuple[Message, Likes]:
+    """Take one's like off a message. Where there is none, nothing happens."""
+    with transaction.atomic():
+        remove_reaction(user, message=message, emoji=emojis.LIKE)
+        return selectors.likes_for(user, message)
+
+
 def _reaction_facts(user: User, emoji: str) -> dict[str, Any]:
     return {"user_id": user.id, "user_uuid": str(user.uuid), "emoji": emoji}
+
+
+def _likes_now(message_id: int, emoji: str) -> Likes | None:
+    if emoji != emojis.LIKE:
+        return None
+    return selectors.likes_of([message_id]).get(message_id, selectors.NOBODY)
 
 
 def _changeable(user: User, message: Message, changes: Changes) -> Message:

@@ -77,7 +77,7 @@ def unread_messages(user: User, *, limit: int = UNREAD_LIST) -> Unread:
         places[chat_id] = seq
         if read < last:
             behind.append((id, chat_id, read, last))
-    ids = _ids_in(_gaps(behind), user, limit)
+    ids = ids_in(gaps(behind), user, limit)
     listed = message_facts(Message.objects.filter(id__in=ids[:limit]).order_by("id")) if ids else []
     text = 0
     for number, facts in enumerate(listed):
@@ -87,11 +87,11 @@ def unread_messages(user: User, *, limit: int = UNREAD_LIST) -> Unread:
     return Unread(listed, truncated=len(ids) > limit, places=places)
 
 
-def _ids_in(gaps: Iterable[tuple[int, int, int]], user: User, limit: int) -> list[int]:
-    """Ids of the oldest messages in the gaps that `user` did not write, one more than `limit`."""
+def ids_in(stretches: Iterable[tuple[int, int, int]], user: User, limit: int) -> list[int]:
+    """Ids of the oldest messages in these gaps that `user` did not write, one more than `limit`."""
     ids: list[int] = []
     by_chat: dict[int, int] = defaultdict(int)
-    waiting = iter(gaps)
+    waiting = iter(stretches)
     while chunk := list(islice(waiting, 100)):
         # A chat that has given enough gives nothing more: its later gaps hold later messages.
         wanted = [gap for gap in chunk if by_chat[gap[0]] <= limit]
@@ -114,10 +114,10 @@ def _ids_in(gaps: Iterable[tuple[int, int, int]], user: User, limit: int) -> lis
     return sorted(ids)
 
 
-def _gaps(behind: list[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int]]:
+def gaps(behind: list[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int]]:
     """
     (chat id, first, last) of each stretch of positions that has not been read, from (membership
-    id, chat id, read position, last position) of the memberships that are behind.
+    id, chat id, read position, where to end) of memberships that are behind.
     """
     ranges: dict[int, list[tuple[int, int]]] = defaultdict(list)
     if behind:
@@ -128,6 +128,8 @@ def _gaps(behind: list[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, i
             ranges[membership_id].append((first, last))
     for id, chat_id, read, end in behind:
         for first, last in ranges[id]:
+            if first > end:
+                break
             if read + 1 < first:
                 yield chat_id, read + 1, first - 1
             read = last
