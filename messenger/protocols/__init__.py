@@ -1,6 +1,7 @@
 """
 The client protocols. Each is a package here with the same files: `shapes.py` what its nouns look
-like, `rest.py` its viewsets and `routes`, `socket.py` its commands in and events out.
+like, `frames.py` its frames, `rest.py` (or a folder of that name) its viewsets and `routes`,
+`socket.py` its commands in and events out.
 
 A package is found by being here; adding one needs no other edit. It exports `routes` and, if it
 has sockets, `protocol`.

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
 from messaging.content import MAX_TEXT, problem_with
-from messenger.ids import Ref, parse_ref
+from messenger.ids import MAX_ID, Ref, parse_ref
+from messenger.texts import counted, one_of
 
 
 @dataclass(frozen=True)
 class Field:
-    """`clean` gives the value as the domain wants it, or a ValueError with a sentence."""
+    """`clean` gives the value as the domain wants it, or a ValueError with a lazy sentence."""
 
     required: bool = True
     default: Any = None
@@ -17,7 +21,7 @@ class Field:
     def clean(self, value: Any) -> Any:
         if value is None:
             if self.required:
-                raise ValueError("this is missing")
+                raise ValueError(_("this is missing"))
             return self.default
         return self.parse(value)
 
@@ -27,6 +31,22 @@ class Field:
     def schema(self) -> dict[str, Any]:
         return {}
 
+    def described(self) -> dict[str, Any]:
+        """The schema of what may stand there: one that is not required may be null, too."""
+        schema = self.schema()
+        if self.required:
+            return schema
+        if "type" in schema:
+            schema["type"] = [schema["type"], "null"]
+        elif "oneOf" in schema:
+            schema["oneOf"] = [*schema["oneOf"], {"type": "null"}]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+        if self.default is not None:
+            default = self.default
+            schema["default"] = list(default) if isinstance(default, tuple) else default
+        return schema
+
 
 @dataclass(frozen=True)
 class Identifier(Field):
@@ -35,11 +55,15 @@ class Identifier(Field):
     def parse(self, value: Any) -> Ref:
         ref = parse_ref(value)
         if ref is None:
-            raise ValueError("say an integer or a UUID")
+            raise ValueError(_("say an integer or a UUID"))
         return ref
 
     def schema(self) -> dict[str, Any]:
-        return {"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
+        return {
+            "title": "id",
+            "description": "An integer, the same as text, or a UUID.",
+            "oneOf": [{"type": "integer", "minimum": 0}, {"type": "string"}],
+        }
 
 
 @dataclass(frozen=True)
@@ -51,11 +75,12 @@ class Text(Field):
 
     def parse(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise ValueError("say it as text")
+            raise ValueError(_("say it as text"))
         if not self.shortest <= len(value) <= self.longest:
-            raise ValueError(f"{self.shortest} to {self.longest} characters")
+            wrong = _("{least} to {most} characters")
+            raise ValueError(format_lazy(wrong, least=self.shortest, most=self.longest))
         if "\x00" in value:
-            raise ValueError("a NUL character is not text")
+            raise ValueError(_("a NUL character is not text"))
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -77,12 +102,20 @@ class Content(Field):
 
 
 @dataclass(frozen=True)
+class Anything(Field):
+    """Any JSON; how much of it and how deep, the core says."""
+
+    def schema(self) -> dict[str, Any]:
+        return {"description": "Any JSON value."}
+
+
+@dataclass(frozen=True)
 class Flag(Field):
     """true or false."""
 
     def parse(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValueError("say true or false")
+            raise ValueError(_("say true or false"))
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -97,7 +130,7 @@ class Choice(Field):
 
     def parse(self, value: Any) -> str:
         if not isinstance(value, str) or value not in self.among:
-            raise ValueError(f"say {' or '.join(self.among)}")
+            raise ValueError(one_of(self.among))
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -112,11 +145,50 @@ class Identifiers(Field):
 
     def parse(self, value: Any) -> list[Ref]:
         if not isinstance(value, list) or len(value) > self.most:
-            raise ValueError(f"say a list of no more than {self.most} ids")
+            raise ValueError(
+                counted(
+                    "say a list of no more than {number} id",
+                    "say a list of no more than {number} ids",
+                    self.most,
+                )
+            )
         refs = [parse_ref(item) for item in value]
         if any(ref is None for ref in refs):
-            raise ValueError("each must be an integer or a UUID")
+            raise ValueError(_("each must be an integer or a UUID"))
         return [ref for ref in refs if ref is not None]
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": Identifier().schema(), "maxItems": self.most}
+
+
+@dataclass(frozen=True)
+class Positions(Field):
+    """An object of no more than `most` chats, each with the `seq` that the client has of it."""
+
+    most: int = 1000
+
+    def parse(self, value: Any) -> dict[Ref, int]:
+        if not isinstance(value, dict) or len(value) > self.most:
+            raise ValueError(
+                counted(
+                    "say an object of no more than {number} chat",
+                    "say an object of no more than {number} chats",
+                    self.most,
+                )
+            )
+        found: dict[Ref, int] = {}
+        for name, seq in value.items():
+            ref = parse_ref(name)
+            if ref is None:
+                raise ValueError(_("each name must be an integer or a UUID"))
+            if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_ID:
+                raise ValueError(_("each value must be a number, 0 or more"))
+            found[ref] = seq
+        return found
+
+    def schema(self) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 0},
+            "maxProperties": self.most,
+        }

@@ -1,17 +1,74 @@
 """What the Messenger API's nouns look like."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Literal, TypedDict
 
-from accounts.models import User
+from accounts import models as accounts
 from chats.events import ChatFacts
-from chats.models import Chat, Membership
+from chats.models import Chat as ChatRow
+from chats.models import Membership
 from chats.selectors import Overview
 from messaging.events import MessageFacts
+from messenger.schemas import Time, Uuid
 from messenger.times import iso
 
 
-def user(user: User) -> dict[str, Any]:
+class User(TypedDict):
+    id: int
+    username: str
+    email: str
+    is_active: bool
+    created_at: Time
+
+
+class Me(User):
+    uuid: Uuid
+    name: str
+
+
+class Person(TypedDict):
+    user_id: int
+    username: str
+
+
+class Message(TypedDict):
+    id: int
+    text: str | None
+    chat_id: int
+    author_id: int | None
+    created_at: Time
+    is_edited: bool
+
+
+class Chat(TypedDict):
+    """
+    A chat as its caller sees it: a private one without a name goes by that of the other person.
+    """
+
+    id: int
+    name: str
+    description: str
+    is_group: bool
+    created_at: Time
+    owner_id: int | None
+    role: Literal["owner", "member"]
+    members_count: int
+    unread_count: int
+    last_message: Message | None
+
+
+class Member(TypedDict):
+    user_id: int
+    username: str
+    role: Literal["owner", "member"]
+    is_online: bool
+
+
+class WholeChat(Chat):
+    members: list[Member]
+
+
+def user(user: accounts.User) -> User:
     return {
         "id": user.id,
         "username": user.username,
@@ -21,46 +78,46 @@ def user(user: User) -> dict[str, Any]:
     }
 
 
-def me(person: User) -> dict[str, Any]:
+def me(person: accounts.User) -> Me:
     return {**user(person), "uuid": str(person.uuid), "name": person.name}
 
 
-def person(user: User) -> dict[str, Any]:
+def person(user: accounts.User) -> Person:
     return {"user_id": user.id, "username": user.username}
 
 
 def chat(
     membership: Membership, overview: Overview, unread: int, last: MessageFacts | None
-) -> dict[str, Any]:
-    """A private chat without a name goes by that of the other person."""
+) -> Chat:
+    """`membership` is the caller's, with its `.chat`."""
     chat = membership.chat
     return {
         "id": chat.id,
         "name": chat.name or overview.partner_name or "",
         "description": chat.description,
-        "is_group": chat.kind == Chat.Kind.GROUP,
+        "is_group": chat.kind == ChatRow.Kind.GROUP,
         "created_at": iso(chat.created_at),
         "owner_id": overview.owner_id,
-        "role": membership.role,
+        "role": "owner" if membership.role == Membership.Role.OWNER else "member",
         "members_count": overview.members_count,
         "unread_count": unread,
         "last_message": message(last) if last else None,
     }
 
 
-def members(facts: ChatFacts, online: Collection[int]) -> list[dict[str, Any]]:
+def members(facts: ChatFacts, online: Collection[int]) -> list[Member]:
     return [
         {
             "user_id": member.user_id,
             "username": member.username,
-            "role": member.role,
+            "role": "owner" if member.role == Membership.Role.OWNER else "member",
             "is_online": member.user_id in online,
         }
         for member in facts.members
     ]
 
 
-def message(facts: MessageFacts) -> dict[str, Any]:
+def message(facts: MessageFacts) -> Message:
     return {
         "id": facts.id,
         "text": facts.content,

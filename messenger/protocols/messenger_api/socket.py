@@ -1,10 +1,9 @@
 """The Messenger API's socket: commands in, events out."""
 
-from typing import Any
-
 from chats.events import (
     ChatCreated,
     ChatDeleted,
+    ChatReset,
     ChatUpdated,
     MemberJoined,
     MemberLeft,
@@ -15,7 +14,6 @@ from messaging.content import MAX_KEY
 from messaging.events import (
     MessageDeleted,
     MessageEdited,
-    MessageFacts,
     MessageRead,
     MessageSent,
     ReactionAdded,
@@ -26,48 +24,43 @@ from messenger.ids import Ref
 from messenger.protocols.base import Call, Protocol, To
 from messenger.protocols.fields import Content, Flag, Identifier, Text
 from messenger.protocols.flat import Flat
-from messenger.protocols.messenger_api import shapes
+from messenger.protocols.messenger_api import frames, shapes
 from messenger.realtime import limits
 from presence.events import PresenceChanged, Typing
 from presence.services import set_typing
 
-flat = Flat("type")
 messenger_api = Protocol(
     "messenger_api",
     path=r"ws/chat/(?P<token>[^/]+)",
-    decode=flat.decode,
-    answer=flat.answer,
-    error=flat.error,
+    codec=Flat("type"),
     skips_origin=True,
     by_subscription=True,
 )
 messenger_api.ignores(ChatCreated, ChatUpdated, ChatDeleted, MemberJoined, MemberLeft, RoleChanged)
-messenger_api.ignores(MessageRead, ReactionAdded, ReactionRemoved)
+messenger_api.ignores(MessageRead, ReactionAdded, ReactionRemoved, ChatReset)
 
 
 # --- commands --------------------------------------------------------------------------------
 
 
 @messenger_api.command("subscribe_chat", chat_id=Identifier())
-def subscribe_chat(call: Call, *, chat_id: Ref) -> dict[str, Any]:
+def subscribe_chat(call: Call, *, chat_id: Ref) -> frames.Subscribed:
+    """For this socket, until it closes or the person is in the chat no longer."""
     chat = chat_for(call.actor, chat_id).chat
     call.subscriptions[chat.id] = chat.last_seq
     return {"type": "subscribed", "chat_id": chat.id}
 
 
 @messenger_api.command("unsubscribe_chat", chat_id=Identifier())
-def unsubscribe_chat(call: Call, *, chat_id: Ref) -> dict[str, Any]:
+def unsubscribe_chat(call: Call, *, chat_id: Ref) -> frames.Unsubscribed:
     chat = chat_for(call.actor, chat_id).chat
     call.subscriptions[chat.id] = None
     return {"type": "unsubscribed", "chat_id": chat.id}
 
 
-def about(type: str, facts: MessageFacts) -> dict[str, Any]:
-    return {"type": type, "chat_id": facts.chat_id, "message": shapes.message(facts)}
-
-
-def message_sent(sent: Sent) -> dict[str, Any]:
-    return about("new_message", sent.message)
+def message_sent(sent: Sent) -> frames.NewMessage:
+    facts = sent.message
+    return {"type": "new_message", "chat_id": facts.chat_id, "message": shapes.message(facts)}
 
 
 @messenger_api.gathered(
@@ -81,6 +74,7 @@ def message_sent(sent: Sent) -> dict[str, Any]:
 def private_message(
     call: Call, *, user_id: Ref, text: str, client_message_id: str | None
 ) -> SendMessage:
+    """Opens the private chat with this person if need be."""
     return SendMessage(
         author_id=call.session.user_id,
         recipient=user_id,
@@ -92,6 +86,7 @@ def private_message(
 
 @messenger_api.command("typing", limit=limits.TYPING, chat_id=Identifier(), is_typing=Flag())
 def typing(call: Call, *, chat_id: Ref, is_typing: bool) -> None:
+    """Ends by itself after ten seconds."""
     set_typing(call.actor, chat=chat_id, is_typing=is_typing)
 
 
@@ -99,29 +94,46 @@ def typing(call: Call, *, chat_id: Ref, is_typing: bool) -> None:
 
 
 @messenger_api.on(MessageSent)
-def new_message(event: MessageSent) -> list[To]:
+def new_message(event: MessageSent) -> list[To[frames.NewMessage]]:
     # What was sent to a person reaches them whether they subscribed or not.
-    return [To(about("new_message", event.message), unsolicited=event.direct)]
+    words: frames.NewMessage = {
+        "type": "new_message",
+        "chat_id": event.chat_id,
+        "message": shapes.message(event.message),
+    }
+    return [To(words, unsolicited=event.direct)]
 
 
 @messenger_api.on(MessageEdited)
-def message_edited(event: MessageEdited) -> dict[str, Any]:
-    return about("message_edited", event.message)
+def message_edited(event: MessageEdited) -> frames.MessageEdited:
+    message = shapes.message(event.message)
+    return {"type": "message_edited", "chat_id": event.chat_id, "message": message}
 
 
 @messenger_api.on(MessageDeleted)
-def message_deleted(event: MessageDeleted) -> dict[str, Any]:
-    ids = {"chat_id": event.chat_id, "message_id": event.message.id}
-    return {"type": "message_deleted", **ids}
+def message_deleted(event: MessageDeleted) -> frames.MessageDeleted:
+    message_id = event.message.id
+    return {"type": "message_deleted", "chat_id": event.chat_id, "message_id": message_id}
 
 
 @messenger_api.on(PresenceChanged)
-def user_status(event: PresenceChanged) -> list[To]:
-    words = {"type": "user_status", "user_id": event.user_id, "status": event.status}
+def user_status(event: PresenceChanged) -> list[To[frames.UserStatus]]:
+    # Here who is away is online.
+    if {event.status, event.was} == {"online", "away"}:
+        return []
+    words: frames.UserStatus = {
+        "type": "user_status",
+        "user_id": event.user_id,
+        "status": "offline" if event.status == "offline" else "online",
+    }
     return [To(words, unsolicited=True)]
 
 
 @messenger_api.on(Typing)
-def somebody_types(event: Typing) -> dict[str, Any]:
-    ids = {"chat_id": event.chat_id, "user_id": event.user_id}
-    return {"type": "typing", **ids, "is_typing": event.is_typing}
+def somebody_types(event: Typing) -> frames.Typing:
+    return {
+        "type": "typing",
+        "chat_id": event.chat_id,
+        "user_id": event.user_id,
+        "is_typing": event.is_typing,
+    }

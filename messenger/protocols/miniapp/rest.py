@@ -1,5 +1,6 @@
 """The mini-app's REST: signing up, signing in, the list of people."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework import serializers
@@ -10,15 +11,15 @@ from rest_framework.viewsets import ViewSet
 from accounts import selectors
 from accounts.models import User
 from accounts.tokens import TokenPair
-from messenger.protocols.accounts import AccountViewSet
+from messenger.protocols.accounts import AccountViewSet, NewPassword
 from messenger.protocols.miniapp import shapes
-from messenger.rest import TextField, WholeField, query_of, route
+from messenger.rest import TextField, Wanted, WholeField, operation, route
 
 
 class Registration(serializers.Serializer):
     name = TextField(max_length=100)
-    email = TextField(max_length=254)
-    password = TextField(max_length=128, trim_whitespace=False)
+    email = TextField(max_length=254, style={"input_type": "email"})
+    password = NewPassword(max_length=128, trim_whitespace=False, style={"input_type": "password"})
 
 
 class Listing(serializers.Serializer):
@@ -32,22 +33,27 @@ class MiniappAccountViewSet(AccountViewSet):
 
     registration = Registration
 
-    def user(self, user: User) -> dict[str, Any]:
+    def user(self, user: User) -> shapes.User:
         return shapes.user(user)
 
-    def tokens(self, pair: TokenPair) -> dict[str, Any]:
+    def tokens(self, pair: TokenPair) -> shapes.Tokens:
         return shapes.tokens(pair)
 
 
 class PeopleViewSet(ViewSet):
-    """`GET /users_list`: all active people, `?search=`, `?limit=&offset=`."""
+    """`GET /users_list`."""
 
-    def list(self, request: Request) -> Response:
-        wanted = query_of(request, Listing)
+    @operation({200: shapes.People}, query=Listing)
+    def list(self, request: Request, wanted: Wanted) -> Response:
+        """All active people, by name."""
         rows = selectors.active_users(wanted["search"]).values_list("uuid", "name")
         start = wanted["offset"]
         rows = rows[start : start + wanted["limit"]] if "limit" in wanted else rows[start:]
-        return Response({"users": [{"user_uuid": uuid, "name": name} for uuid, name in rows]})
+        # A UUID goes out as text: JSONRenderer writes it faster than str().
+        people: Iterable[tuple[Any, str]] = rows
+        return Response(
+            shapes.People(users=[{"user_uuid": uuid, "name": name} for uuid, name in people])
+        )
 
 
 routes = [

@@ -1,12 +1,11 @@
 """The mini-app's socket: commands in, events out."""
 
-from typing import Any
-
 from accounts.selectors import users_for
 from chats import selectors as chats
 from chats.events import (
     ChatCreated,
     ChatDeleted,
+    ChatReset,
     ChatUpdated,
     MemberJoined,
     MemberLeft,
@@ -29,16 +28,14 @@ from messenger.ids import Ref
 from messenger.protocols.base import Call, Protocol, To
 from messenger.protocols.fields import Choice, Content, Identifier, Identifiers, Text
 from messenger.protocols.flat import Flat
-from messenger.protocols.miniapp import shapes
+from messenger.protocols.miniapp import frames, shapes
 from messenger.realtime import limits
 from presence.events import PresenceChanged, Typing
 
-flat = Flat("action")
 
-
-def greet(unread: Unread) -> dict[str, Any]:
+def greet(unread: Unread) -> frames.UnreadMessages:
     """Everything that waits for this person, also when that is nothing."""
-    words: dict[str, Any] = {
+    words: frames.UnreadMessages = {
         "action": "unread_messages",
         "data": [shapes.message(facts, read=False) for facts in unread.messages],
     }
@@ -50,14 +47,12 @@ def greet(unread: Unread) -> dict[str, Any]:
 miniapp = Protocol(
     "miniapp",
     path="connect",
-    decode=flat.decode,
-    answer=flat.answer,
-    error=flat.error,
+    codec=Flat("action"),
     greet=greet,
     skips_origin=True,
 )
 miniapp.ignores(ChatDeleted, ChatUpdated, MemberLeft, RoleChanged, ReactionAdded, ReactionRemoved)
-miniapp.ignores(PresenceChanged, Typing)
+miniapp.ignores(PresenceChanged, Typing, ChatReset)
 
 
 # --- commands --------------------------------------------------------------------------------
@@ -70,14 +65,15 @@ miniapp.ignores(PresenceChanged, Typing)
     name=Text(required=False, default="", longest=100),
     user_ids=Identifiers(required=False, default=()),
 )
-def create_chat(call: Call, *, type: str, name: str, user_ids: list[Ref]) -> dict[str, Any]:
+def create_chat(call: Call, *, type: str, name: str, user_ids: list[Ref]) -> frames.ChatCreated:
+    """A private chat is with exactly one other person, and there is one for a pair."""
     chat = create(
         call.actor, kind=type, name=name, members=users_for(list(user_ids)), origin=call.socket_id
     )
     return {"action": "chat_created", "data": shapes.chat(chats.chat_facts([chat])[chat.id])}
 
 
-def message_sent(sent: Sent) -> dict[str, Any]:
+def message_sent(sent: Sent) -> frames.MessageSent:
     return {"action": "message_sent", "data": shapes.message(sent.message, read=False)}
 
 
@@ -92,6 +88,7 @@ def message_sent(sent: Sent) -> dict[str, Any]:
 def send_message(
     call: Call, *, chat_id: Ref, text: str, client_message_id: str | None
 ) -> SendMessage:
+    """The same `client_message_id` again stores nothing and gets the first answer."""
     return SendMessage(
         author_id=call.session.user_id,
         chat=chat_id,
@@ -101,7 +98,7 @@ def send_message(
     )
 
 
-def message_read(read: Read) -> dict[str, Any]:
+def message_read(read: Read) -> frames.MessageRead:
     return {
         "action": "message_read",
         "data": {
@@ -123,45 +120,45 @@ def read_message(call: Call, *, message_id: Ref) -> ReadMessage:
 
 
 @miniapp.on(ChatCreated)
-def chat_created(event: ChatCreated) -> dict[str, Any]:
+def chat_created(event: ChatCreated) -> frames.ChatCreated:
     return {"action": "chat_created", "data": shapes.chat(event.chat)}
 
 
 @miniapp.on(MemberJoined)
-def came_into_chat(event: MemberJoined) -> list[To]:
+def came_into_chat(event: MemberJoined) -> list[To[frames.ChatCreated]]:
     """For who comes into a chat that exists, that is when it came to be."""
-    words = {"action": "chat_created", "data": shapes.chat(event.chat)}
+    words: frames.ChatCreated = {"action": "chat_created", "data": shapes.chat(event.chat)}
     return [To(words, only=frozenset({event.member.user_id}))]
 
 
 @miniapp.on(MessageSent)
-def new_message(event: MessageSent) -> dict[str, Any]:
+def new_message(event: MessageSent) -> frames.NewMessage:
     return {"action": "new_message", "data": shapes.message(event.message, read=False)}
 
 
 @miniapp.on(MessageEdited)
-def message_edited(event: MessageEdited) -> list[To]:
+def message_edited(event: MessageEdited) -> list[To[frames.MessageEdited]]:
     author = {event.message.author_id} if event.message.author_id and event.read_by_all else set()
     read = frozenset({*event.readers, *author})
 
-    def words(as_read: bool) -> dict[str, Any]:
+    def words(as_read: bool) -> frames.MessageEdited:
         return {"action": "message_edited", "data": shapes.message(event.message, read=as_read)}
 
     return [To(words(True), only=read), To(words(False), but=read)]
 
 
 @miniapp.on(MessageDeleted)
-def message_deleted(event: MessageDeleted) -> dict[str, Any]:
-    data = {"message_id": event.message.id, "chat_id": event.chat_id}
+def message_deleted(event: MessageDeleted) -> frames.MessageDeleted:
+    data: frames.DeletedMessage = {"message_id": event.message.id, "chat_id": event.chat_id}
     return {"action": "message_deleted", "data": data}
 
 
 @miniapp.on(MessageRead)
-def message_read_by_all(event: MessageRead) -> list[To] | None:
+def message_read_by_all(event: MessageRead) -> list[To[frames.MessageReadByAll]] | None:
     """The sender hears it once, when the last of the others has read it."""
     if not event.completes or event.message.author_id is None:
         return None
-    words = {
+    words: frames.MessageReadByAll = {
         "action": "message_read_by_all",
         "data": {
             "message_id": event.message.id,

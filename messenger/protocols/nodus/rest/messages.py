@@ -1,57 +1,35 @@
-"""The native REST API: accounts, messages, reactions."""
+"""`/api/v1/messages`: pages of history, one message, sending, deleting, reactions."""
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from accounts.models import User
 from chats.selectors import chat_for
 from messaging import services as messages
 from messaging.content import MAX_KEY, MAX_TEXT
 from messaging.history import history, history_around
 from messaging.selectors import facts_of, message_for, reactions_to
 from messenger.errors import NotFound
-from messenger.protocols.accounts import AccountViewSet, LogoutViewSet, RefreshViewSet
+from messenger.ids import Ref
 from messenger.protocols.nodus import shapes
 from messenger.rest import (
+    KEY_HEADER,
     IdField,
     PayloadField,
     TextField,
+    Wanted,
     WholeField,
-    body_of,
     idempotency_key,
-    query_of,
-    ref_in_path,
+    operation,
     route,
     sent_response,
     user_of,
 )
-
-
-class Registration(serializers.Serializer):
-    username = TextField(max_length=64, required=False, default="")
-    name = TextField(max_length=100, required=False, default="")
-    email = TextField(max_length=254)
-    password = TextField(max_length=128, trim_whitespace=False)
-
-
-class NativeAccountViewSet(AccountViewSet):
-    """`/api/v1/auth/register` and `/api/v1/auth/login`."""
-
-    registration = Registration
-
-    def user(self, user: User) -> dict[str, Any]:
-        return shapes.user(user)
-
-
-class MeViewSet(ViewSet):
-    """`/api/v1/auth/me`."""
-
-    def me(self, request: Request) -> Response:
-        return Response(shapes.user(user_of(request)))
+from messenger.schemas import SEEN
 
 
 class PageOfHistory(serializers.Serializer):
@@ -65,11 +43,28 @@ class PageOfHistory(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["around_id"] is not None and (attrs["before_id"] or attrs["after_id"]) is not None:
-            raise serializers.ValidationError({"around_id": ["say it alone"]})
+            raise serializers.ValidationError({"around_id": [_("say it alone")]})
         return attrs
 
 
+OTHER = {"type": {"not": {"const": "text"}}}
+
+
 class NewMessage(serializers.Serializer):
+    """A text, or a message of a type of the client's own, with a `content`, a `payload` or both."""
+
+    either = (
+        {"properties": {"content": {"type": "string", "pattern": SEEN}}, "required": ["content"]},
+        {
+            "properties": {**OTHER, "content": {"type": "string"}},
+            "required": ["type", "content"],
+        },
+        {
+            "properties": {**OTHER, "payload": {"not": {"type": "null"}}},
+            "required": ["type", "payload"],
+        },
+    )
+
     chat_id = IdField()
     type = TextField(default="text", max_length=20)
     content = TextField(
@@ -83,10 +78,11 @@ class NewMessage(serializers.Serializer):
 
 
 class MessageViewSet(ViewSet):
-    """`/api/v1/messages`: pages of history, newest first; one message; sending and deleting."""
+    """Pages of history, newest first; one message; sending and deleting."""
 
-    def list(self, request: Request) -> Response:
-        wanted = query_of(request, PageOfHistory)
+    @operation({200: shapes.MessagePage}, query=PageOfHistory, errors=[404])
+    def list(self, request: Request, wanted: Wanted) -> Response:
+        """A page of history, newest first, next to a message or at the end."""
         chat_id = chat_for(user_of(request), wanted["chat_id"]).chat_id
         limit, around = wanted["limit"], wanted["around_id"]
         if around is not None:
@@ -99,22 +95,30 @@ class MessageViewSet(ViewSet):
         last = -1 if wanted["after_id"] is None else 0
         reactions = reactions_to(facts.id for facts in page.messages)
         return Response(
-            {
-                "messages": [
+            shapes.MessagePage(
+                messages=[
                     shapes.message(facts, reactions.get(facts.id, [])) for facts in page.messages
                 ],
-                "has_more": page.has_more,
-                "next_cursor": page.messages[last].id if page.has_more else None,
-            }
+                has_more=page.has_more,
+                next_cursor=page.messages[last].id if page.has_more else None,
+            )
         )
 
-    def retrieve(self, request: Request, message_id: str) -> Response:
-        found = message_for(user_of(request), ref_in_path(message_id))
+    @operation({200: shapes.Message})
+    def retrieve(self, request: Request, message_id: Ref) -> Response:
+        """One message."""
+        found = message_for(user_of(request), message_id)
         reactions = reactions_to([found.id]).get(found.id, [])
         return Response(shapes.message(facts_of(found), reactions))
 
-    def create(self, request: Request) -> Response:
-        wanted = body_of(request, NewMessage)
+    @operation(
+        {201: shapes.Message, 200: shapes.Message},
+        body=NewMessage,
+        errors=[403, 404, 422],
+        headers=KEY_HEADER,
+    )
+    def create(self, request: Request, wanted: Wanted) -> Response:
+        """Send a message."""
         sent = messages.send_message(
             user_of(request),
             chat=wanted["chat_id"],
@@ -126,8 +130,10 @@ class MessageViewSet(ViewSet):
         )
         return sent_response(shapes.message(sent.message, []), replayed=sent.replayed)
 
-    def destroy(self, request: Request, message_id: str) -> Response:
-        messages.delete_message(user_of(request), message=ref_in_path(message_id))
+    @operation({204: None}, errors=[403])
+    def destroy(self, request: Request, message_id: Ref) -> Response:
+        """Delete a message: its author, or the owner of the group."""
+        messages.delete_message(user_of(request), message=message_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -138,30 +144,27 @@ class NewReaction(serializers.Serializer):
 class ReactionViewSet(ViewSet):
     """`/api/v1/messages/{message_id}/reactions`."""
 
-    def create(self, request: Request, message_id: str) -> Response:
-        wanted = body_of(request, NewReaction)
-        emoji = wanted["emoji"]
-        user, ref = user_of(request), ref_in_path(message_id)
-        reaction, created = messages.add_reaction(user, message=ref, emoji=emoji)
+    @operation({201: shapes.Reaction, 200: shapes.Reaction}, body=NewReaction, errors=[403])
+    def create(self, request: Request, message_id: Ref, wanted: Wanted) -> Response:
+        """React to a message with one emoji."""
+        reaction, created = messages.add_reaction(
+            user_of(request), message=message_id, emoji=wanted["emoji"]
+        )
         return Response(
             shapes.reaction(reaction),
             status=status.HTTP_201_CREATED if created else status.HTTP_200_OK,
         )
 
-    def destroy(self, request: Request, message_id: str, emoji: str) -> Response:
-        user, ref = user_of(request), ref_in_path(message_id)
-        if not messages.remove_reaction(user, message=ref, emoji=emoji):
+    @operation({204: None})
+    def destroy(self, request: Request, message_id: Ref, emoji: str) -> Response:
+        """Take a reaction back."""
+        if not messages.remove_reaction(user_of(request), message=message_id, emoji=emoji):
             raise NotFound
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 MESSAGE = r"api/v1/messages/(?P<message_id>[^/]+)"
 routes = [
-    route("api/v1/auth/register", NativeAccountViewSet, post="register"),
-    route("api/v1/auth/login", NativeAccountViewSet, post="login"),
-    route("api/v1/auth/refresh", RefreshViewSet, post="refresh"),
-    route("api/v1/auth/logout", LogoutViewSet, post="logout"),
-    route("api/v1/auth/me", MeViewSet, get="me"),
     route("api/v1/messages", MessageViewSet, get="list", post="create"),
     route(MESSAGE, MessageViewSet, get="retrieve", delete="destroy"),
     route(f"{MESSAGE}/reactions", ReactionViewSet, post="create"),

@@ -1,0 +1,1 @@
+"""`/docs`: what the protocols say of themselves, for people and for programs."""
