@@ -9,10 +9,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db import Error as DatabaseError
 
 from messenger.batches import Held
-from messenger.errors import Internal
+from messenger.errors import Internal, Unavailable
 from messenger.realtime.threads import Pool
 
 logger = logging.getLogger(__name__)
@@ -23,8 +25,18 @@ MOST = 400
 HELD_UP = 0.1
 
 Done = Callable[[Any], None]
+# Seconds after which a command that has not been begun is given up: the ones before it hang.
+PATIENCE = 10.0
 # The key of a command that may be about anything: it runs beside nothing.
 ANYTHING = object()
+
+
+class Item(NamedTuple):
+    """A command, who waits for its outcome, and since when by the loop's clock."""
+
+    command: Any
+    done: Done
+    since: float
 
 
 class Batcher:
@@ -46,7 +58,8 @@ class Batcher:
         self._together = together
         self._pool = pool
         self._key = key
-        self._waiting: deque[tuple[Any, Done]] = deque()
+        self._waiting: deque[Item] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
         self._busy: dict[Any, int] = {}
         self._running = 0
         # Batches that have not been running for long: the next one waits for them.
@@ -54,9 +67,15 @@ class Batcher:
         self._scheduled = False
 
     def submit(self, command: Any, done: Done) -> None:
-        """Carry out `command` soon; `done` gets its outcome, in this loop, in order."""
-        self._waiting.append((command, done))
+        """
+        Carry out `command` soon; `done` gets its outcome, in this loop, in order: Unavailable if it
+        could not be begun in time.
+        """
+        loop = asyncio.get_running_loop()
+        self._waiting.append(Item(command, done, loop.time()))
         self._schedule()
+        if self._alarm is None:
+            self._alarm = loop.call_later(PATIENCE, self._give_up)
 
     def _schedule(self) -> None:
         if (
@@ -68,6 +87,19 @@ class Batcher:
             # Not at once: what else arrived with it in this turn of the loop comes along.
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._start)
+
+    def _give_up(self) -> None:
+        """On those who have waited for too long."""
+        loop = asyncio.get_running_loop()
+        self._alarm = None
+        late = []
+        while self._waiting and self._waiting[0].since + PATIENCE <= loop.time():
+            late.append(self._waiting.popleft())
+        if self._waiting:
+            self._alarm = loop.call_at(self._waiting[0].since + PATIENCE, self._give_up)
+        if late:
+            logger.warning("%s commands were given up", len(late))
+            self._answer(late, [Unavailable(retry_after=1)] * len(late))
 
     async def carry_out(self, command: Any) -> Any:
         """The outcome of `command`, awaited."""
@@ -86,9 +118,9 @@ class Batcher:
         if batch:
             self._run(batch, patient=False)
 
-    def _run(self, batch: list[tuple[Any, Done]], *, patient: bool) -> None:
+    def _run(self, batch: list[Item], *, patient: bool) -> None:
         loop = asyncio.get_running_loop()
-        keys = {self._key(command) for command, _ in batch} - {None}
+        keys = {self._key(item.command) for item in batch} - {None}
         for key in keys:
             self._busy[key] = self._busy.get(key, 0) + 1
         self._running += 1
@@ -115,24 +147,24 @@ class Batcher:
             held_up()
 
         watch = loop.call_later(HELD_UP, held_up)
-        commands = [command for command, _ in batch]
+        commands = [item.command for item in batch]
         job = self._pool.submit(self._together, commands, patient)
         job.add_done_callback(finish)
 
-    def _groups(self, held: list[tuple[Any, Done]]) -> list[list[tuple[Any, Done]]]:
-        groups: dict[Any, list[tuple[Any, Done]]] = {}
+    def _groups(self, held: list[Item]) -> list[list[Item]]:
+        groups: dict[Any, list[Item]] = {}
         for item in held:
-            groups.setdefault(self._key(item[0]), []).append(item)
+            groups.setdefault(self._key(item.command), []).append(item)
         return list(groups.values())
 
-    def _take(self) -> list[tuple[Any, Done]]:
+    def _take(self) -> list[Item]:
         if not self._busy and len(self._waiting) <= MOST:
             batch = list(self._waiting)
             self._waiting.clear()
             return batch
-        batch, rest, held = [], deque[tuple[Any, Done]](), set(self._busy)
+        batch, rest, held = [], deque[Item](), set(self._busy)
         for item in self._waiting:
-            key = self._key(item[0])
+            key = self._key(item.command)
             blocked = key in held or ANYTHING in held or (key is ANYTHING and bool(held))
             if len(batch) < MOST and not blocked:
                 batch.append(item)
@@ -144,22 +176,27 @@ class Batcher:
         self._waiting = rest
         return batch
 
-    def _settle(
-        self, batch: list[tuple[Any, Done]], job: "asyncio.Future[Sequence[Any]]"
-    ) -> list[tuple[Any, Done]]:
+    def _settle(self, batch: list[Item], job: "asyncio.Future[Sequence[Any]]") -> list[Item]:
         """Give the answers; what could not be done without waiting comes back."""
-        if job.cancelled() or job.exception() is not None:
-            logger.error("A batch failed", exc_info=None if job.cancelled() else job.exception())
-            outcomes: Sequence[Any] = [Internal()] * len(batch)
+        error = None if job.cancelled() else job.exception()
+        outcomes: Sequence[Any]
+        if isinstance(error, DatabaseError):
+            logger.warning("The database refused %s commands: %s", len(batch), error)
+            outcomes = [Unavailable(retry_after=1)] * len(batch)
+        elif job.cancelled() or error is not None:
+            logger.error("A batch failed", exc_info=error)
+            outcomes = [Internal()] * len(batch)
         else:
             outcomes = job.result()
-        held = []
-        for (command, done), outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Held):
-                held.append((command, done))
-                continue
-            try:
-                done(outcome)
-            except Exception:
-                logger.exception("An answer could not be given")
-        return held
+        self._answer(batch, outcomes)
+        return [
+            item for item, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, Held)
+        ]
+
+    def _answer(self, batch: list[Item], outcomes: Sequence[Any]) -> None:
+        for item, outcome in zip(batch, outcomes, strict=True):
+            if not isinstance(outcome, Held):
+                try:
+                    item.done(outcome)
+                except Exception:
+                    logger.exception("An answer could not be given")

@@ -8,16 +8,22 @@ it and holds up those behind it.
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import orjson
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors as accounts
+from accounts import tickets
 from accounts.tokens import Claims
+from chats.log import Missed
 from messaging.unread import Unread, unread_messages
+from messenger.addresses import address_in
 from messenger.errors import (
     Internal,
     Malformed,
@@ -27,20 +33,22 @@ from messenger.errors import (
     Unauthenticated,
     Unavailable,
 )
-from messenger.protocols.base import Call, Command, Incoming, Protocol
+from messenger.protocols.base import After, Call, Command, Incoming, Protocol, Told
 from messenger.realtime import hub as hubs
 from messenger.realtime import limits
 from messenger.realtime.handshake import (
     Opening,
     Session,
-    address_in,
     origin_allowed,
     read_token,
     subprotocol_for,
+    ticket_in,
 )
 from messenger.realtime.limits import FrameLimit
-from messenger.realtime.socket import SendTransport, Socket
-from messenger.realtime.threads import in_db
+from messenger.realtime.resume import tell_missed
+from messenger.realtime.socket import Bundle, Frame, SendTransport, Socket
+from messenger.realtime.threads import askers, in_db
+from messenger.texts import language_of
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +68,7 @@ class SocketConsumer(AsyncConsumer):
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
         self.socket: Socket | None = None
-        self.limit = FrameLimit()
+        self.limit: FrameLimit
         self.strikes = 0
         # What the gathered commands under way belong to, and how many there are.
         self.together: Any = None
@@ -97,21 +105,24 @@ class SocketConsumer(AsyncConsumer):
             if self.hub.draining:
                 return await self.refuse(1012, "server restart")
             if settings.RATE_LIMITS:
-                await in_db(limits.check, limits.CONNECTS, address_in(scope))
-            claims = read_token(scope)
+                await askers.submit(limits.check, limits.CONNECTS, address_in(scope))
+            claims = await self.claims(scope)
             opening = await self.hub.openings.carry_out(claims)
             if isinstance(opening, MessengerError):
                 raise opening
             user_id, arriving = opening.user.id, self.hub.arriving
             open_ones = len(self.hub.people.get(user_id, ())) + arriving[user_id]
             if open_ones >= settings.MAX_SOCKETS_PER_USER:
-                raise RateLimited("Too many sockets are open for this account.")
+                raise RateLimited(_("Too many sockets are open for this account."))
         except Unauthenticated as error:
             return await self.refuse(4401, error.code)
         except RateLimited as error:
             return await self.refuse(4429, error.code)
         except MessengerError as error:
             return await self.refuse(1013, error.code)
+        except DatabaseError as error:
+            logger.warning("A socket could not be opened: %s", error)
+            return await self.refuse(1013, Unavailable.code)
         arriving[user_id] += 1
         try:
             await self.open(claims, opening)
@@ -120,6 +131,10 @@ class SocketConsumer(AsyncConsumer):
             if not arriving[user_id]:
                 del arriving[user_id]
         return True
+
+    async def claims(self, scope: Any) -> Claims:
+        ticket = ticket_in(scope)
+        return await in_db(tickets.redeem, ticket) if ticket else read_token(scope)
 
     async def refuse(self, code: int, reason: str) -> bool:
         offered = self.scope.get("extensions", {}).get("messenger.transport")
@@ -131,23 +146,28 @@ class SocketConsumer(AsyncConsumer):
 
     async def open(self, claims: Claims, opening: Opening) -> None:
         user, places = opening.user, opening.places
-        session = Session(user.id, str(user.uuid), claims.login_id, claims.expires)
+        language = language_of(self.scope["headers"])
+        session = Session(user.id, str(user.uuid), claims.login_id, claims.expires, language)
         offered = self.scope.get("extensions", {}).get("messenger.transport")
         transport = offered or SendTransport(self.base_send)
+        self.limit = FrameLimit(f"user {user.id}")
         self.socket = socket = Socket(self.hub.next_id(), self.protocol, session, transport)
         if self.protocol.greet is not None:
             unread = Unread([], truncated=False, places=places)
             if opening.behind:
                 try:
                     unread = await in_db(unread_messages, user)
-                except DatabaseError:
-                    logger.warning("What is unread could not be read", exc_info=True)
+                except DatabaseError as error:
+                    logger.warning("What is unread could not be read: %s", error)
                     socket.close(1013, "unavailable")
                     return
             socket.greet(self.protocol.greet(unread))
             # What the greeting knew, its stream does not tell again.
             places = unread.places
         self.hub.attach(socket, places)
+        if self.hub.draining:
+            # The goodbye to everybody was said while this one was on its way.
+            socket.close(1012, "server restart")
 
     # --- frames -------------------------------------------------------------------------------
 
@@ -161,13 +181,15 @@ class SocketConsumer(AsyncConsumer):
         try:
             if not self.limit.admit():
                 if self.limit.abused:
-                    socket.answer(self.protocol.error(RateLimited(), None))
+                    self.tell(socket, RateLimited(retry_after=1), None)
                     socket.close(4429, "too many frames")
                     return
                 raise RateLimited(retry_after=1)
             incoming = self.protocol.decode(read_frame(message))
             self.strikes = 0
             command = self.protocol.find(incoming)
+            if command.counts:
+                socket.spoke = time.monotonic()
             fields = command.clean(incoming.data)
             if command.together is not None:
                 await self.hand_over(socket, command, incoming, fields)
@@ -176,34 +198,76 @@ class SocketConsumer(AsyncConsumer):
                 await self.carry_out(socket, command, incoming, fields)
         except MessengerError as error:
             self.complain(socket, error, incoming)
-        except DatabaseError:
-            logger.warning("A command failed because the database did", exc_info=True)
+        except DatabaseError as error:
+            logger.warning("A command failed because the database did: %s", error)
             self.complain(socket, Unavailable(retry_after=1), incoming)
         except Exception:
             logger.exception("A command failed")
             self.complain(socket, Internal(), incoming)
 
     def complain(self, socket: Socket, error: MessengerError, incoming: Incoming | None) -> None:
-        socket.answer(self.protocol.error(error, incoming))
+        self.tell(socket, error, incoming)
         if isinstance(error, Malformed | TooLarge):
             self.strikes += 1
             if self.strikes >= STRIKES:
                 socket.close(4400, "malformed frames")
 
+    def tell(self, socket: Socket, error: MessengerError, incoming: Incoming | None) -> None:
+        """Errors are the only sentences on a socket."""
+        with translation.override(socket.session.language):
+            words = self.protocol.error(error, incoming)
+        socket.answer(words)
+
     async def carry_out(
         self, socket: Socket, command: Command, incoming: Incoming, fields: dict[str, Any]
     ) -> None:
+        who = f"user {socket.session.user_id}"
+
         def job() -> tuple[Call, Any]:
             if command.limit is not None:
-                limits.check(command.limit, f"user {socket.session.user_id}")
+                limits.check(command.limit, who)
             call = Call(socket.session, socket.id, accounts.user_for(socket.session.user_id))
             return call, command.run(call, **fields)
 
-        call, words = await in_db(job)
+        if command.stored:
+            call, outcome = await in_db(job)
+        else:
+            if command.limit is not None:
+                await askers.submit(limits.check, command.limit, who)
+            call = Call(socket.session, socket.id)
+            outcome = command.run(call, **fields)
         for chat_id, seq in call.subscriptions.items():
             self.hub.subscribe(socket, chat_id, seq)
-        if words is not None:
-            socket.answer(self.protocol.answer(command.name, words, incoming.request_id))
+        self.follow_up(socket, call.after)
+        if isinstance(outcome, Missed):
+            await self.resume(socket, command, outcome, incoming.request_id)
+        else:
+            words = command.answer(outcome) if command.answer else outcome
+            if words is not None:
+                socket.answer(self.protocol.answer(command.name, words, incoming.request_id))
+
+    def follow_up(self, socket: Socket, after: After) -> None:
+        """What a command asked for its socket."""
+        if after.renewed is not None:
+            socket.session.login_id = after.renewed.login_id
+            socket.session.expires = after.renewed.expires
+            # That login may have ended a moment ago.
+            self.hub.watch.arrived(socket)
+        if after.away is not None:
+            socket.away = after.away
+            self.hub.keeper.changed(socket)
+
+    async def resume(
+        self, socket: Socket, command: Command, missed: Missed, request_id: Any
+    ) -> None:
+        assert command.answer is not None
+        socket.hold()
+        try:
+            words = command.answer(Told(missed, await tell_missed(self.hub, socket, missed)))
+            socket.write(Bundle([Frame(self.protocol.answer(command.name, words, request_id))]))
+        finally:
+            # What happened meanwhile.
+            socket.release()
 
     async def hand_over(
         self, socket: Socket, command: Command, incoming: Incoming, fields: dict[str, Any]
@@ -242,10 +306,10 @@ def read_frame(message: dict[str, Any]) -> dict[str, Any]:
     """The JSON object of a frame. Malformed or TooLarge otherwise."""
     text = message.get("text")
     if text is None:
-        raise Malformed("Send text frames.")
+        raise Malformed(_("Send text frames."))
     # Characters first: no more bytes than four times as many.
     if len(text) > settings.MAX_FRAME or len(text.encode(errors="replace")) > settings.MAX_FRAME:
-        raise TooLarge(f"A frame has no more than {settings.MAX_FRAME} bytes.")
+        raise TooLarge.beyond(settings.MAX_FRAME)
     try:
         data = orjson.loads(text)
     except ValueError:

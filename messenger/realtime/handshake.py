@@ -1,4 +1,4 @@
-"""Who may open a socket: the rule about origins, and the token in its four places."""
+"""Who may open a socket: the rule about origins, the token in its four places, tickets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from accounts import selectors as accounts
 from accounts import tokens
 from accounts.models import User
 from chats.models import Membership
-from messenger.addresses import client_address
 from messenger.errors import MessengerError, Unauthenticated
 
 Scope = dict[str, Any]
@@ -23,12 +22,16 @@ BEARER = "bearer"
 
 @dataclass
 class Session:
-    """What a socket acts with. `expires` (seconds since the epoch) moves on with a fresh token."""
+    """
+    What a socket acts with. `expires` (seconds since the epoch) moves on with a fresh token;
+    `language` is what its client wants to be spoken to in.
+    """
 
     user_id: int
     user_uuid: str
     login_id: UUID
     expires: float
+    language: str = settings.LANGUAGE_CODE
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ def origin_allowed(scope: Scope) -> bool:
     domain, _ = split_domain_port(parts.netloc)
     return (
         parts.scheme in ("http", "https")
+        # An origin has no path, and urlsplit drops what it does not understand.
+        and origin == f"{parts.scheme}://{parts.netloc}"
         and parts.netloc == header(scope, b"host")
         and validate_host(domain, settings.ALLOWED_HOSTS)
     )
@@ -82,7 +87,16 @@ def token_in(scope: Scope) -> str:
     in_path = scope.get("url_route", {}).get("kwargs", {}).get("token")
     if in_path:
         return str(in_path)
-    found = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token")
+    return _in_query(scope, "token")
+
+
+def ticket_in(scope: Scope) -> str:
+    """The single-use ticket that came instead of a token, or an empty text."""
+    return "" if token_in(scope) else _in_query(scope, "ticket")
+
+
+def _in_query(scope: Scope, name: str) -> str:
+    found = parse_qs(scope.get("query_string", b"").decode("latin-1")).get(name)
     return found[0] if found else ""
 
 
@@ -95,15 +109,6 @@ def subprotocol_for(scope: Scope) -> str | None:
 def read_token(scope: Scope) -> tokens.Claims:
     """The claims of the handshake's token. Unauthenticated if it is missing or no good."""
     return tokens.read_access(token_in(scope))
-
-
-def address_in(scope: Scope) -> str:
-    """The address of the client of a handshake."""
-    client = scope.get("client")
-    # A client may send the header too: then there are several, and the last is the proxy's.
-    lines = [value for key, value in scope["headers"] if key == b"x-forwarded-for"]
-    forwarded = b",".join(lines).decode("latin-1")
-    return client_address(client[0] if client else "", forwarded)
 
 
 def open_sessions(

@@ -17,20 +17,22 @@ from typing import Any
 from uuid import UUID
 
 from channels.layers import get_channel_layer
-from django.db import Error as DatabaseError
 
 from accounts.events import LoginsEnded
+from chats import log
 from chats import selectors as chats
 from messaging import reading
 from messaging import services as messaging
 from messenger.events import EVERY_HUB, ChatEvent, Event, PassingEvent, decode
+from messenger.logs import of_the_loop
 from messenger.realtime import doorbell
 from messenger.realtime.batching import ANYTHING, Batcher
 from messenger.realtime.handshake import open_sessions
 from messenger.realtime.keeper import Keeper
 from messenger.realtime.passing import Passing
 from messenger.realtime.relay import Relay
-from messenger.realtime.socket import Bundle, Socket
+from messenger.realtime.resume import tell_newcomer
+from messenger.realtime.socket import Socket
 from messenger.realtime.stream import Stream
 from messenger.realtime.threads import in_db, readers, writers
 from messenger.realtime.watch import Watch
@@ -50,8 +52,9 @@ class Hub:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(of_the_loop)
         self.name = f"{os.getpid():x}-{os.urandom(3).hex()}"
-        self.relay = Relay(get_channel_layer(), self.heard)
+        self.relay = Relay(get_channel_layer(), self.heard, lambda: self.watch.look())
         self.sockets: dict[str, Socket] = {}
         self.people: dict[int, set[Socket]] = {}
         self.streams: dict[int, Stream] = {}
@@ -118,7 +121,7 @@ class Hub:
             self.watch.doubt(chat_id)
         elif seq < stream.cursor:
             socket.hold()
-            self._spawn(self._tell_missed(socket, chat_id, seq, stream.cursor))
+            self._spawn(tell_newcomer(self, socket, chat_id, seq, stream.cursor))
         stream.attach(socket, seq)
 
     def unfollow(self, socket: Socket, chat_id: int) -> None:
@@ -152,44 +155,6 @@ class Hub:
             self._ids.pop(stream.uuid, None)
             self.watch.forget(stream.chat_id)
             self.relay.leave(f"chat.{stream.chat_id}")
-
-    async def _tell_missed(self, socket: Socket, chat_id: int, since: int, until: int) -> None:
-        """What the others were told between a newcomer's reading of the database and its coming."""
-        # The `seq` since which the person is a member; None while they are not.
-        inside: int | None = 0
-        try:
-            # Who was removed meanwhile may have come back after `until`.
-            while since < until or (inside is None and since < self._cursor_of(chat_id)):
-                events = await in_db(partial(chats.events_after, chat_id, since, limit=PAGE))
-                own: list[ChatEvent] = []
-                for event in events:
-                    since = event.seq
-                    if inside is None and socket.user_id in event.joining():
-                        inside = event.seq
-                    if inside is not None and event.seq <= until:
-                        own.append(event)
-                    leaving = event.leaving()
-                    if leaving is None or socket.user_id in leaving:
-                        inside = None
-                frames = [f for f in socket.protocol.frames(own) if f.is_for(socket)]
-                if frames:
-                    socket.write(Bundle(frames))
-                if not events:
-                    break
-        except DatabaseError:
-            # It would have a hole and not know it: let it come again.
-            socket.close(1013, "unavailable")
-        finally:
-            if inside != 0:
-                # What came while they were not inside is not for it.
-                socket.drop_held(chat_id, before=inside)
-            if inside is None:
-                self.unfollow(socket, chat_id)
-            socket.release()
-
-    def _cursor_of(self, chat_id: int) -> int:
-        stream = self.streams.get(chat_id)
-        return stream.cursor if stream is not None else 0
 
     # --- events come in -----------------------------------------------------------------------
 
@@ -289,6 +254,8 @@ class Hub:
             while self.streams.get(stream.chat_id) is stream:
                 since = stream.cursor
                 events = await in_db(partial(chats.events_after, stream.chat_id, since, limit=PAGE))
+                if not events or events[0].seq > since + 1:
+                    await self._give_up_if_expired(stream, since)
                 ready = stream.accept(events)
                 if ready:
                     self._deliver(stream, ready)
@@ -296,6 +263,16 @@ class Hub:
                     break
         finally:
             stream.mending = False
+
+    async def _give_up_if_expired(self, stream: Stream, since: int) -> None:
+        """This process slept for longer than the log reaches back: its sockets are to resume."""
+        if await in_db(log.reach_back, {stream.chat_id: since}):
+            return
+        latest = await in_db(chats.last_seqs, [stream.chat_id])
+        for socket in stream.followers():
+            socket.close(4408, "log expired")
+        # Who comes now starts from there.
+        stream.skip_to(latest.get(stream.chat_id, stream.cursor))
 
     def _chat_of(self, command: messaging.SendMessage) -> object:
         """

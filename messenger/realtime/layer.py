@@ -16,6 +16,10 @@ PATIENCE = 1.0
 
 
 class RedisLayer(RedisPubSubChannelLayer):
+    # How often a subscription was made anew because its connection had been lost, and with it
+    # whatever was published meanwhile: redis-py does that by itself and says nothing.
+    resubscribed = 0
+
     async def group_send_many(self, messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """`group_send` for each (group, message), with one round trip to each shard."""
         layer = self._get_layer()
@@ -59,6 +63,11 @@ class RedisLayer(RedisPubSubChannelLayer):
                 if joining and (new := names - shard._subscribed_to):
                     await shard._pubsub.subscribe(*new)
                     shard._subscribed_to |= new
+                    # Again: nothing happens.
+                    shard._pubsub.connection.register_connect_callback(self._connected_again)
                 elif not joining and (old := names & shard._subscribed_to):
                     await shard._pubsub.unsubscribe(*old)
                     shard._subscribed_to -= old
+
+    async def _connected_again(self, _connection: Any) -> None:
+        self.resubscribed += 1

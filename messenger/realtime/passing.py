@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from messenger.events import PassingEvent
 from messenger.realtime.socket import Bundle, Frame, Socket
-from presence.events import PresenceChanged, Typing
+from presence.events import TYPING, PresenceChanged, Typing
 
 if TYPE_CHECKING:
     from messenger.protocols.base import Protocol
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 # Statuses that are remembered, so that none is told twice or after a later one.
 STATUSES = 100_000
-# Seconds after which nobody is typing who has not said so again.
-TYPING = 10.0
 
 
 class Passing:
@@ -36,8 +34,13 @@ class Passing:
         for event in events:
             if isinstance(event, Typing):
                 self._count(event)
-            elif isinstance(event, PresenceChanged) and not self._is_news(event):
-                continue
+            elif isinstance(event, PresenceChanged):
+                last = self._statuses.get(event.user_id)
+                if not self._is_news(event):
+                    continue
+                if last is not None:
+                    # Who told of it may not have known what was told here.
+                    event = replace(event, was=last.status)
             for protocol, sockets in self._followers(event.chat_ids).items():
                 frames = protocol.frames([event])
                 for socket in sockets if frames else ():
@@ -66,13 +69,15 @@ class Passing:
     def _is_news(self, event: PresenceChanged) -> bool:
         """Not what was told already by a process that died over it, nor what was overtaken."""
         last = self._statuses.pop(event.user_id, None)
-        if not event.order:
-            return True
-        stale = last is not None and event.order <= last.order
+        stale = last is not None and 0 < event.order <= last.order
         if len(self._statuses) >= STATUSES:
             self._statuses.clear()
-        self._statuses[event.user_id] = last if last is not None and stale else event
-        return not stale and (last is None or last.status != event.status)
+        if last is not None and stale:
+            self._statuses[event.user_id] = last
+            return False
+        order = max(event.order, last.order if last is not None else 0.0)
+        self._statuses[event.user_id] = replace(event, order=order)
+        return last is None or last.status != event.status
 
     def _count(self, event: Typing) -> None:
         key = (event.chat_id, event.user_id)

@@ -16,8 +16,11 @@ from messenger.realtime.waiting import happens
 
 logger = logging.getLogger(__name__)
 
-# Seconds between heartbeats, and without one until the layer counts as away.
-BEAT = 1.0
+# Seconds between heartbeats; without one, until messages may have been lost, until they have been,
+# and until the layer counts as away.
+BEAT = 0.5
+LATE = 0.85
+LOST = 1.7
 SILENCE = 2.5
 # Messages that wait while the layer is slow; beyond it they are dropped, the log has them.
 MOST = 20_000
@@ -26,9 +29,17 @@ Message = tuple[str, dict[str, Any]]
 
 
 class Relay:
-    def __init__(self, layer: Any, heard: Callable[[dict[str, Any]], None]) -> None:
+    """`heard` is given what comes in; `alarm` is called when it may have missed something."""
+
+    def __init__(
+        self,
+        layer: Any,
+        heard: Callable[[dict[str, Any]], None],
+        alarm: Callable[[], None] = lambda: None,
+    ) -> None:
         self._layer = layer
         self._heard = heard
+        self._alarm = alarm
         self._loop = asyncio.get_running_loop()
         self._out: deque[Message] = deque(maxlen=MOST)
         # Group → whether we want to be in it.
@@ -41,15 +52,26 @@ class Relay:
         self._tasks = [self._loop.create_task(work()) for work in (self._pump, self._listen)]
         self._was_alive = True
         self._troubled = False
+        # No alarm since the last heartbeat that came in time.
+        self._calm = True
+        self._resubscribed = 0
 
     @property
     def alive(self) -> bool:
         """Whether what was sent through the layer a moment ago has come back."""
         return self._loop.time() - self._last_beat < SILENCE
 
+    @property
+    def late(self) -> bool:
+        """Whether a heartbeat is overdue, by a little so far."""
+        return self._loop.time() - self._last_beat > LATE
+
     def troubled(self) -> bool:
         """Whether something went wrong since the last asking: messages may have been lost."""
         troubled, self._troubled = self._troubled, False
+        resubscribed = getattr(self._layer, "resubscribed", 0)
+        if resubscribed != self._resubscribed:
+            self._resubscribed, troubled = resubscribed, True
         return troubled
 
     def send(self, messages: Iterable[Message]) -> None:
@@ -91,15 +113,28 @@ class Relay:
                 if message["type"] == "hub.beat":
                     now = self._loop.time()
                     # A beat was lost, and what else?
-                    self._troubled = self._troubled or now - self._last_beat > 1.7 * BEAT
+                    self._troubled = self._troubled or now - self._last_beat > LOST
+                    if self.late:
+                        self._raise_alarm()
+                    else:
+                        self._calm = True
                     self._last_beat = now
                 elif message["type"] in ("hub.events", "hub.nudge"):
-                    self._heard(message)
+                    self._hear(message)
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 self._complain(error)
                 await asyncio.sleep(0.5)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        try:
+            self._heard(message)
+        except Exception:
+            # The layer did its part. What was lost by this, comes from the log.
+            logger.exception("A message could not be understood")
+            self._troubled = True
+            self._raise_alarm()
 
     async def _pump(self) -> None:
         due = self._loop.time()
@@ -113,6 +148,8 @@ class Relay:
             try:
                 if self._loop.time() >= due:
                     due = self._loop.time() + BEAT
+                    if self.late:
+                        self._raise_alarm()
                     async with asyncio.timeout(BEAT):
                         await self._layer.send(self._channel, {"type": "hub.beat"})
                 await self._move_groups()
@@ -161,8 +198,14 @@ class Relay:
                 for group, message in messages:
                     await self._layer.group_send(group, message)
 
+    def _raise_alarm(self) -> None:
+        if self._calm:
+            self._calm = False
+            self._alarm()
+
     def _complain(self, error: Exception) -> None:
         self._troubled = True
+        self._raise_alarm()
         if self._was_alive:
             logger.warning(
                 "The channel layer is away (%s: %s): events of other processes come from the log",

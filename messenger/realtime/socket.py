@@ -8,6 +8,7 @@ everybody and are made once. Under any other ASGI server they go through `send`.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -63,11 +64,15 @@ class Frame:
 
     def is_for(self, socket: "Socket") -> bool:
         return (
-            (self.only is None or socket.user_id in self.only)
-            and (self.but is None or socket.user_id not in self.but)
+            reaches(socket.user_id, self.only, self.but)
             and (self.origin is None or self.origin != socket.id)
             and (self.unsolicited or socket.hears(self.chat_id))
         )
+
+
+def reaches(user_id: int, only: frozenset[int] | None, but: frozenset[int] | None) -> bool:
+    """Whether what is for those `only`, or for all `but` those, is for this person."""
+    return (only is None or user_id in only) and (but is None or user_id not in but)
 
 
 class Bundle:
@@ -149,7 +154,7 @@ class Socket:
 
     __slots__ = (
         "id", "protocol", "session", "transport", "chats", "held", "holds", "closed", "missed",
-        "allowed", "subscriptions",
+        "allowed", "subscriptions", "spoke", "away", "waiting", "told",
     )  # fmt: skip
 
     def __init__(
@@ -165,11 +170,18 @@ class Socket:
         self.subscriptions: set[int] | None = set() if protocol.by_subscription else None
         # While something earlier is still being fetched for it, what comes waits here.
         self.held: list[Bundle] = []
+        self.waiting = 0
+        # By chat, up to which `seq` it has been told past what is held.
+        self.told: dict[int, int] = {}
         self.holds = 0
         self.closed: int | None = None
         self.missed = 0
         # Bytes of a long greeting that it is still reading: they are no sign of slowness.
         self.allowed = 0
+        # When its client last said anything (`time.monotonic`), and whether it said that nobody is
+        # looking.
+        self.spoke = time.monotonic()
+        self.away = False
 
     @property
     def user_id(self) -> int:
@@ -180,8 +192,14 @@ class Socket:
 
     def send(self, bundle: Bundle) -> None:
         """Write frames, after whatever is being held back."""
+        if self.closed is not None:
+            return
         if self.holds:
             self.held.append(bundle)
+            self.waiting += len(bundle.wire)
+            if self.waiting > settings.SOCKET_BACKLOG_HARD:
+                logger.info("Socket %s takes too long with what it missed", self.id)
+                self.close(4408, "slow")
         else:
             self.write(bundle)
 
@@ -225,20 +243,17 @@ class Socket:
         """Keep what comes until `release`: something earlier must go first."""
         self.holds += 1
 
-    def drop_held(self, chat_id: int, *, before: int | None) -> None:
-        """Forget what is held of this chat, up to the `seq` before `before` or all of it."""
-        kept = (
-            [f for f in bundle.frames if f.chat_id != chat_id or (before and f.seq >= before)]
-            for bundle in self.held
-        )
-        self.held = [Bundle(frames) for frames in kept if frames]
-
     def release(self) -> None:
         self.holds -= 1
         if not self.holds:
-            held, self.held = self.held, []
+            held, self.held, self.waiting = self.held, [], 0
+            told, self.told = self.told, {}
             for bundle in held:
-                self.write(bundle)
+                frames = bundle.frames
+                # What has a `seq` may have been told from the log in the meantime.
+                news = [f for f in frames if not f.seq or f.seq > told.get(f.chat_id, 0)]
+                if news:
+                    self.write(bundle if len(news) == len(frames) else Bundle(news))
 
     def close(self, code: int, reason: str) -> None:
         """Close once; nothing is sent any more."""

@@ -38,8 +38,16 @@ class Stream:
     def attach(self, socket: Socket, since: int) -> None:
         self.seat(socket)
         socket.chats.add(self.chat_id)
-        if since > self.cursor:
-            self.since[socket] = since
+        self.skip(socket, max(since, socket.told.get(self.chat_id, 0)))
+
+    def knows(self, socket: Socket) -> int:
+        """Up to which `seq` this follower knows, or will not be told again."""
+        return max(self.cursor, self.since.get(socket, 0))
+
+    def skip(self, socket: Socket, until: int) -> None:
+        """This follower knows everything up to that `seq`."""
+        if until > self.knows(socket):
+            self.since[socket] = until
 
     def seat(self, socket: Socket) -> None:
         """Put a follower where it belongs by what it wants to hear."""
@@ -84,6 +92,11 @@ class Stream:
         if self.early:
             self.early = {seq: event for seq, event in self.early.items() if seq > self.cursor}
         return ready
+
+    def skip_to(self, seq: int) -> None:
+        """Go on from there: what lies between is not to be had any more."""
+        self.cursor = max(self.cursor, seq)
+        self.accept(())
 
     def deliver(self, events: Sequence[ChatEvent], local: dict[str, Socket]) -> None:
         """

@@ -6,6 +6,7 @@ on each chat, who is in which chat, which logins have ended.
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Seconds: how often streams are compared with the log, in good times and while the layer is away;
-# how often people's chats and logins are looked up again.
-COMPARE = 3.0
-COMPARE_ALONE = 1.0
+# Seconds: how often streams are compared with the log, and ended logins looked for, so that nobody
+# goes on for two seconds with what is no longer theirs; how often everybody's chats and logins are
+# looked up again. Whenever the layer may have lost something, all of it happens at once.
+COMPARE = 1.0
 RECHECK = 45.0
+# How long the layer may take to have us in the groups of newcomers before they are looked at
+# anyway; how long the database is left alone that could not be read.
+JOINING, JOINING_ALONE = 0.5, 0.2
+RETRY = 0.25
 
 # How far back a look for ended logins goes: further than the clocks of hosts may differ.
 ENDED = timedelta(seconds=20)
@@ -40,6 +45,9 @@ class Watch:
         self._unsure: set[int] = set()
         # Sockets that may have missed news of their person while they were arriving.
         self._newcomers: set[Socket] = set()
+        # Streams are to be compared at once; and a look that was not finished is to be repeated.
+        self._shaken = False
+        self._failed = False
         self._asked = asyncio.Event()
         self._task = hub.loop.create_task(self._run())
 
@@ -55,6 +63,11 @@ class Watch:
         self._unsure.add(chat_id)
         self._asked.set()
 
+    def look(self) -> None:
+        """Something may have happened in any chat: the layer may have lost the news of it."""
+        self._shaken = True
+        self._asked.set()
+
     def forget(self, chat_id: int) -> None:
         self._unsure.discard(chat_id)
 
@@ -62,39 +75,41 @@ class Watch:
         self._task.cancel()
 
     async def _run(self) -> None:
-        """Compare what has been told with the database; more often while the layer is away."""
-        rechecked = compared = self._hub.loop.time()
+        """Compare what has been told, and who may hear it, with the database."""
+        loop, relay = self._hub.loop, self._hub.relay
+        rechecked = compared = loop.time()
         while True:
-            await happens(self._asked, COMPARE_ALONE)
+            await happens(self._asked, max(0.0, compared + COMPARE - loop.time()))
             self._asked.clear()
             try:
                 self._close_expired()
-                await self._hub.relay.joined(0.5)
-                alone = self._hub.relay.troubled() or not self._hub.relay.alive
-                now = self._hub.loop.time()
-                if alone or now - rechecked > RECHECK:
-                    rechecked = now
-                    await self._recheck(list(self._hub.sockets.values()))
-                elif self._newcomers:
-                    await self._recheck(list(self._newcomers))
                 if self._hub.sockets:
                     await self._close_ended()
-                if alone or now - compared > COMPARE:
-                    compared = now
-                    await self._compare(list(self._hub.streams))
-                elif self._unsure:
-                    await self._compare(list(self._unsure))
+                # A late heartbeat is a reason to compare; to doubt who is where it takes more.
+                alone = self._failed or relay.troubled() or not relay.alive
+                shaken, self._shaken, self._failed = self._shaken or alone, False, False
+                if shaken or loop.time() >= compared + COMPARE:
+                    await self._compare(self._hub.streams.keys() - self._unsure)
+                    compared = loop.time()
+                # What is new here is heard of once the layer has us in its groups.
+                await relay.joined(JOINING_ALONE if shaken else JOINING)
+                await self._compare(self._unsure)
+                if alone or loop.time() >= rechecked + RECHECK:
+                    await self._recheck(list(self._hub.sockets.values()))
+                    rechecked = loop.time()
+                else:
+                    await self._recheck(list(self._newcomers))
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 logger.warning("The log could not be read: %s", error)
-                await asyncio.sleep(COMPARE_ALONE)
+                self._failed = True
+                await asyncio.sleep(RETRY)
 
-    async def _compare(self, chat_ids: list[int]) -> None:
+    async def _compare(self, wanted: Iterable[int]) -> None:
+        chat_ids = list(wanted)
         self._unsure.difference_update(chat_ids)
-        if not chat_ids:
-            return
-        latest = await in_db(chats.last_seqs, chat_ids)
+        latest = await in_db(chats.last_seqs, chat_ids) if chat_ids else {}
         for chat_id, seq in latest.items():
             stream = self._hub.streams.get(chat_id)
             if stream is not None and seq > stream.cursor:
@@ -107,12 +122,17 @@ class Watch:
         # Who comes into a chat or leaves it while the database is read, is not to be put back.
         before = {socket: set(socket.chats) for socket in sockets}
         places = await in_db(chats.places, people) if people else {}
-        logins = list({socket.session.login_id for socket in sockets})
+        # A socket may go on with the token of another login while the database is read.
+        shown = {socket: socket.session.login_id for socket in sockets}
+        logins = list(set(shown.values()))
         live = await in_db(accounts.live_logins, logins) if logins else {}
+        dead = [login for login in logins if login not in live]
+        reasons = await in_db(accounts.end_reasons, dead) if dead else {}
         lost: list[tuple[Socket, int]] = []
         for socket in sockets:
-            if socket.session.login_id not in live:
-                socket.close(4401, "login ended")
+            login = shown[socket]
+            if login not in live and login == socket.session.login_id:
+                self._hub.end_logins(socket.user_id, [login.hex], reasons.get(login, "login ended"))
             if socket.id not in self._hub.sockets:
                 continue
             found = places[socket.user_id]

@@ -18,17 +18,19 @@ from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketFactory
 from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocketProtocol
 from django.conf import settings
+from django.utils import translation
 from twisted.internet import reactor as twisted_reactor
+from twisted.web import http
 
+from messenger import serving
 from messenger.errors import TooLarge
 from messenger.realtime import doorbell
 from messenger.realtime import hub as hubs
 from messenger.realtime.socket import Bundle
+from messenger.texts import language_of
 
 logger = logging.getLogger(__name__)
 reactor: Any = twisted_reactor
-# Seconds that a client has to answer our close frame.
-CLOSE_PATIENCE = 5.0
 # Bytes that a client may have sent and the application not yet taken.
 MOST_UNREAD = 256 * 1024
 # What a frame costs besides its bytes: an empty one is not free.
@@ -43,6 +45,24 @@ class WebSocketProtocol(DaphneWebSocketProtocol):
 
     unread = 0
     paused = False
+    pieces = 0
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        self.pieces = 0
+        super().onMessageBegin(isBinary)
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        self.pieces += 1
+        if self.pieces > serving.MOST_PIECES:
+            self.dropConnection(abort=True)
+        super().onMessageFrameBegin(length)
+
+    def onPing(self, payload: bytes) -> None:
+        if Transport(self).backlog() > settings.SOCKET_BACKLOG_HARD:
+            # It asks and asks, and does not read the answers.
+            self.dropConnection(abort=True)
+        else:
+            super().onPing(payload)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self.unread += len(payload) + FRAME
@@ -53,7 +73,7 @@ class WebSocketProtocol(DaphneWebSocketProtocol):
 
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> Any:
         # A client that says goodbye and does not read would be waited for without end.
-        reactor.callLater(CLOSE_PATIENCE, self.dropConnection, True)
+        reactor.callLater(serving.CLOSE_PATIENCE, self.dropConnection, True)
         return super().onCloseFrame(code, reasonRaw)
 
     def taken(self, size: int) -> None:
@@ -64,10 +84,56 @@ class WebSocketProtocol(DaphneWebSocketProtocol):
             self.transport.resumeProducing()
 
 
+class Channel(http.HTTPChannel):
+    """Twisted's connection, given up when a request does not come to its end in time."""
+
+    waiting: Any = None
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.wait()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.waiting is None and not self._handlingRequest:
+            self.wait()
+        super().dataReceived(data)
+
+    def allContentReceived(self) -> None:
+        self.stop_waiting()
+        super().allContentReceived()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.stop_waiting()
+        super().connectionLost(reason)
+
+    def wait(self) -> None:
+        self.waiting = reactor.callLater(serving.REQUEST_PATIENCE, self.forceAbortClient)
+
+    def stop_waiting(self) -> None:
+        if self.waiting is not None and self.waiting.active():
+            self.waiting.cancel()
+        self.waiting = None
+
+
+def make_channel(factory: Any) -> Any:
+    """What Twisted's factory makes for each connection, with a channel of ours in it."""
+    return http._GenericHTTPChannelProtocol(Channel())
+
+
 class Request(http_protocol.WebRequest):
     """daphne's request, refused as soon as it is too large: stock daphne keeps all on the disk."""
 
     received = 0
+    pieces = 0
+
+    def process(self) -> Any:
+        # daphne believes it, whoever sends it, and stumbles over what is not ASCII in it.
+        self.requestHeaders.removeHeader(b"daphne-root-path")
+        # And over these.
+        wanted = self.requestHeaders.getRawHeaders(b"sec-websocket-protocol", [])
+        if not all(line.isascii() for line in wanted):
+            return self.basic_error(400, b"Bad Request", "Invalid header value")
+        return super().process()
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
@@ -76,7 +142,8 @@ class Request(http_protocol.WebRequest):
 
     def handleContentChunk(self, data: bytes) -> None:
         self.received += len(data)
-        if self.received > settings.MAX_FORM:
+        self.pieces += 1
+        if self.received > settings.MAX_FORM or self.pieces > serving.MOST_CHUNKS:
             self.refuse()
         else:
             super().handleContentChunk(data)
@@ -84,9 +151,13 @@ class Request(http_protocol.WebRequest):
     def refuse(self) -> None:
         transport = self.channel.transport
         if not transport.disconnecting:
-            body = orjson.dumps(TooLarge().facts())
+            raw = self.requestHeaders.getAllRawHeaders()
+            language = language_of((name.lower(), value) for name, [*_, value] in raw)
+            with translation.override(language):
+                body = orjson.dumps(TooLarge().facts())
             transport.write(
                 b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\n"
+                b"Content-Language: " + language.encode() + b"\r\n"
                 b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
             )
             transport.loseConnection()
@@ -130,7 +201,7 @@ class Transport:
             # Not sendClose, which refuses 1012.
             protocol.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:120], isReply=False)
         if code == 4408:
-            reactor.callLater(CLOSE_PATIENCE, protocol.dropConnection, True)
+            reactor.callLater(serving.CLOSE_PATIENCE, protocol.dropConnection, True)
 
 
 class Server(DaphneServer):
@@ -140,8 +211,6 @@ class Server(DaphneServer):
     connections: dict[Any, dict[str, Any]]
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        # daphne believes a header of the client's here.
-        scope["root_path"] = ""
         if scope["type"] == "websocket" and hasattr(protocol.transport, "writeSomeData"):
             scope.setdefault("extensions", {})["messenger.transport"] = Transport(protocol)
         return super().create_application(protocol, scope)
@@ -149,10 +218,16 @@ class Server(DaphneServer):
     def run(self) -> None:
         WebSocketFactory.protocol = WebSocketProtocol
         http_protocol.WebRequest = Request
+        http_protocol.HTTPFactory.protocol = make_channel
         reactor.callWhenRunning(hubs.get)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: reactor.callFromThread(self.finish))
         super().run()
+
+    def listen_success(self, port: Any) -> Any:
+        super().listen_success(port)
+        # `listeners` hold what is answered here, and are to be stopped in the end.
+        return port
 
     def finish(self) -> None:
         """Stop listening, say goodbye to every socket, wait for them, stop."""
@@ -169,12 +244,13 @@ class Server(DaphneServer):
         hub = doorbell.hub
         if hub is not None:
             await hub.drain()
+        tasks = {details.get("application_instance") for details in self.connections.values()}
+        if under_way := {task for task in tasks if task is not None and not task.done()}:
+            # A request that is being answered may finish.
+            await asyncio.wait(under_way, timeout=5)
+        if hub is not None:
+            # Not before: a socket that still came in would find a new hub, which knows of no end.
             await hub.stop()
-        for details in list(self.connections.values()):
-            task = details.get("application_instance")
-            if task is not None and not task.done():
-                # A request that is being answered may finish.
-                await asyncio.wait([task], timeout=5)
         # daphne's own goodbye expects every connection to have an application still.
         self.connections = {
             protocol: details
@@ -211,7 +287,8 @@ def serve(application: Any, host: str, port: int, *, max_frame: int) -> None:
         signal_handlers=False,
         http_timeout=120,
         ping_interval=20,
-        ping_timeout=30,
+        # Shorter than the interval: the next ping would forget the one before.
+        ping_timeout=18,
         websocket_timeout=-1,
         websocket_connect_timeout=10,
         websocket_max_message_size=max_frame,

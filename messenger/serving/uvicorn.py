@@ -1,15 +1,16 @@
 """uvicorn, with sockets that can be written to directly. The faster server, for load."""
 
+import asyncio
 from typing import Any
 
 import uvicorn
+from django.conf import settings
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from messenger import serving
 from messenger.realtime import doorbell
 from messenger.realtime.socket import Bundle
-
-# Seconds that a client has to answer our close frame.
-CLOSE_PATIENCE = 5.0
 
 
 class Transport:
@@ -44,14 +45,99 @@ class Transport:
         protocol.drop_soon()
 
 
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which gives up when a request does not come to its end in time."""
+
+    waiting: asyncio.TimerHandle | None = None
+    running: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stop_waiting()
+        super().connection_lost(exc)
+        if self.running is not None:
+            # uvicorn tells the last request only, and not the one that the others wait for.
+            self.running.disconnected = True
+            self.running.message_event.set()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def data_received(self, data: bytes) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.wait()
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.wait()
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= serving.MOST_PIPELINED:
+            # uvicorn has read them all already; this ends the parsing, and the connection.
+            raise ValueError("too many requests at once")
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.pipeline:
+            # uvicorn would read on here, however many wait.
+            self.flow.pause_reading()
+
+    def on_message_complete(self) -> None:
+        self.stop_waiting()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self.stop_waiting()
+        super().handle_websocket_upgrade()
+
+    def wait(self) -> None:
+        if self.waiting is None:
+            self.waiting = self.loop.call_later(serving.REQUEST_PATIENCE, self.transport.abort)
+
+    def stop_waiting(self) -> None:
+        if self.waiting is not None:
+            self.waiting.cancel()
+            self.waiting = None
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol, with our transport in the scope, and an end to every closing."""
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                # The same as in uvicorn, which would write a traceback for each.
+                self.frames = []
+                self.conn.send_close(1007)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+    def handle_cont(self, event: Any) -> None:
+        super().handle_cont(event)
+        if len(self.frames) > serving.MOST_PIECES:
+            self.transport.abort()
+
+    def handle_ping(self) -> None:
+        if self.transport.get_write_buffer_size() > settings.SOCKET_BACKLOG_HARD:
+            # It asks and asks, and does not read the answers.
+            self.transport.abort()
+        else:
+            super().handle_ping()
 
     def drop_soon(self) -> None:
         """abort, not close: a client that does not read would be waited for without end."""
         if self.close_timer is not None:
             self.close_timer.cancel()
-        self.close_timer = self.loop.call_later(CLOSE_PATIENCE, self.transport.abort)
+        self.close_timer = self.loop.call_later(serving.CLOSE_PATIENCE, self.transport.abort)
 
     def handle_close(self, event: Any) -> None:
         super().handle_close(event)
@@ -84,10 +170,11 @@ def serve(application: Any, host: str, port: int, *, max_frame: int) -> None:
         application,
         host=host,
         port=port,
+        http=HttpProtocol,
         ws=WebSocketProtocol,
         ws_max_size=max_frame,
         ws_ping_interval=20,
-        ws_ping_timeout=30,
+        ws_ping_timeout=20,
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
