@@ -1,8 +1,10 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class MessengerConfig(AppConfig):
     name = "messenger"
+    verbose_name = _("Messenger")
 
     def ready(self) -> None:
         # Registers what rebuilds events from the log.

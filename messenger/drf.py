@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.utils.translation import gettext as _
 from rest_framework import exceptions as drf
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import BaseParser
@@ -59,6 +60,7 @@ class Throttle(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         user = request.user
+        request.META["messenger.counted"] = True
         limits.check(limits.REQUESTS, f"user {user.id}" if user else address_of(request))
         return True
 
@@ -67,6 +69,9 @@ class JSONParser(DRFJSONParser):
     """Strict JSON: no NaN, no half surrogate pairs, no depth that overflows anything."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        if "*" in (media_type or ""):
+            # DRF finds that a wildcard fits; a body is of one kind.
+            raise errors.UnsupportedMedia
         body = stream.read()
         if len(body) > settings.MAX_BODY:
             raise errors.TooLarge
@@ -98,6 +103,8 @@ class JSONRenderer(DRFJSONRenderer):
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Where an error gets its form over HTTP: {detail, code, errors?} and its status."""
     found = _translate(error)
+    if found is not None and found.status == 401:
+        found = _counted(found, context.get("request"))
     if found is None:
         logger.exception("A request failed", exc_info=error)
         found = errors.Internal()
@@ -105,8 +112,19 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if found.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="messenger"'
     if found.retry_after is not None:
-        response["Retry-After"] = str(max(1, math.ceil(found.retry_after)))
+        response["Retry-After"] = _seconds(found.retry_after)
     return response
+
+
+def _counted(error: MessengerError, request: Request | None) -> MessengerError:
+    """Who is not let in never gets as far as the throttle: here they are counted, by address."""
+    if request is None or "messenger.counted" in request.META:
+        return error
+    try:
+        limits.check(limits.REQUESTS, address_of(request))
+    except errors.RateLimited as limited:
+        return limited
+    return error
 
 
 def _translate(error: Exception) -> MessengerError | None:
@@ -131,11 +149,11 @@ def _translate(error: Exception) -> MessengerError | None:
         case drf.ParseError():
             return errors.Malformed()
         case drf.NotAcceptable():
-            return errors.Invalid("Only JSON can be had here.")
+            return errors.Invalid(_("Only JSON can be had here."))
         case RequestDataTooBig():
             return errors.TooLarge()
         case SuspiciousOperation():
-            return errors.Malformed("The request is not valid.")
+            return errors.Malformed(_("The request is not valid."))
         case OperationalError() | InterfaceError():
             logger.warning("The database failed a request: %s", error)
             return errors.Unavailable(retry_after=1)
@@ -155,6 +173,13 @@ def _collect(detail: Any, name: str, found: dict[str, list[str]]) -> None:
 
 def plain_error(error: MessengerError) -> HttpResponse:
     """The same form, outside of DRF."""
-    return HttpResponse(
+    response = HttpResponse(
         orjson.dumps(error.facts()), status=error.status, content_type="application/json"
     )
+    if error.retry_after is not None:
+        response["Retry-After"] = _seconds(error.retry_after)
+    return response
+
+
+def _seconds(retry_after: float) -> str:
+    return str(max(1, math.ceil(retry_after)))

@@ -2,7 +2,7 @@
 
 import os
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -86,4 +86,45 @@ def database(url: str) -> dict[str, Any]:
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
         "OPTIONS": options,
+    }
+
+
+def redis_hosts(url: str) -> list[dict[str, Any]]:
+    """
+    Where Redis is, as channels_redis takes it: one entry for each `redis://host:port/number`, which
+    commas divide, or the one of `redis+sentinel://host:port,host:port/master/number`, whose hosts
+    are Sentinels that know where the master is. A user and password before the hosts are Redis's
+    own; the Sentinels have `?sentinel_password=`.
+    """
+    if url.startswith("redis+sentinel:"):
+        return [_sentinels(urlsplit(url))]
+    found = [address.strip() for address in url.split(",") if address.strip()]
+    for address in found:
+        scheme = urlsplit(address).scheme
+        if scheme not in ("redis", "rediss", "unix"):
+            raise ImproperlyConfigured(
+                f"REDIS_URL starts with {scheme!r}: say redis://…, rediss://… or redis+sentinel://…"
+            )
+    return [{"address": address} for address in found]
+
+
+def _sentinels(parts: SplitResult) -> dict[str, Any]:
+    master, _, number = parts.path.strip("/").partition("/")
+    places = [urlsplit(f"//{place}") for place in parts.netloc.rpartition("@")[2].split(",")]
+    try:
+        sentinels = [(place.hostname, place.port or 26379) for place in places]
+    except ValueError:
+        sentinels = []
+    if not (sentinels and all(name for name, _ in sentinels) and master and number.isdecimal()):
+        raise ImproperlyConfigured(
+            "REDIS_URL names no master: say redis+sentinel://host:port,host:port/master/number."
+        )
+    password = dict(parse_qsl(parts.query)).get("sentinel_password")
+    return {
+        "sentinels": sentinels,
+        "master_name": unquote(master),
+        "db": int(number),
+        "username": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+        "sentinel_kwargs": {"password": password} if password else {},
     }

@@ -28,19 +28,27 @@ A service raises one of these; `messenger.rest` gives it its form over HTTP and 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from messenger.texts import Sentence, counted
+
 
 class MessengerError(Exception):
-    """`detail` is a sentence for people; `errors` maps a field to its sentences."""
+    """
+    `detail` is a sentence for people; `errors` maps a field to its sentences. They are lazy: who is
+    told decides the language, and a worker's thread knows nothing of it.
+    """
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 400
-    text: ClassVar[str] = "The request could not be carried out."
+    text: ClassVar[Sentence] = _("The request could not be carried out.")
 
     def __init__(
         self,
-        detail: str | None = None,
+        detail: Sentence | None = None,
         *,
-        errors: Mapping[str, Sequence[str]] | None = None,
+        errors: Mapping[str, Sequence[Sentence]] | None = None,
         retry_after: float | None = None,
     ) -> None:
         self.detail = detail or self.text
@@ -49,10 +57,15 @@ class MessengerError(Exception):
         super().__init__(self.detail)
 
     def facts(self) -> dict[str, Any]:
-        """{code, detail, errors?, retry_after?}: what every protocol says of an error."""
-        facts: dict[str, Any] = {"code": self.code, "detail": self.detail}
+        """
+        {code, detail, errors?, retry_after?}: what every protocol says of an error, in the language
+        that is active here.
+        """
+        facts: dict[str, Any] = {"code": self.code, "detail": str(self.detail)}
         if self.errors:
-            facts["errors"] = self.errors
+            facts["errors"] = {
+                field: [str(text) for text in texts] for field, texts in self.errors.items()
+            }
         if self.retry_after is not None:
             facts["retry_after"] = self.retry_after
         return facts
@@ -61,11 +74,18 @@ class MessengerError(Exception):
 class Invalid(MessengerError):
     code = "invalid"
     status = 400
-    text = "Some fields are not valid."
+    text = _("Some fields are not valid.")
 
     @classmethod
-    def field(cls, name: str, sentence: str) -> "Invalid":
-        return cls(f"{name}: {sentence}", errors={name: [sentence]})
+    def field(cls, name: str, sentence: Sentence) -> "Invalid":
+        return cls.fields({name: [sentence]})
+
+    @classmethod
+    def fields(cls, errors: Mapping[str, Sequence[Sentence]]) -> "Invalid":
+        """The first sentence about each field is the detail."""
+        form = "; ".join(["{}: {}"] * len(errors))
+        told = [part for name, texts in errors.items() for part in (name, texts[0])]
+        return cls(format_lazy(form, *told), errors=errors)
 
 
 class UnknownUsers(Invalid):
@@ -74,93 +94,97 @@ class UnknownUsers(Invalid):
 
 class Malformed(MessengerError):
     code = "malformed"
-    text = "This is not a JSON object."
+    text = _("This is not a JSON object.")
 
 
 class UnknownCommand(MessengerError):
     code = "unknown_command"
-    text = "There is no such command."
+    text = _("There is no such command.")
 
 
 class Unauthenticated(MessengerError):
     code = "unauthenticated"
     status = 401
-    text = "Sign in: the token is missing, expired or revoked."
+    text = _("Sign in: the token is missing, expired or revoked.")
 
 
 class WrongCredentials(Unauthenticated):
     code = "wrong_credentials"
-    text = "No active account has this name and password."
+    text = _("No active account has this name and password.")
 
 
 class TokenReused(Unauthenticated):
     code = "token_reused"
-    text = "This refresh token has been used already."
+    text = _("This refresh token has been used already.")
 
 
 class Forbidden(MessengerError):
     code = "forbidden"
     status = 403
-    text = "You are not allowed to do this."
+    text = _("You are not allowed to do this.")
 
 
 class Banned(Forbidden):
     code = "banned"
-    text = "This account is banned."
+    text = _("This account is banned.")
 
 
 class NotFound(MessengerError):
     code = "not_found"
     status = 404
-    text = "Not found."
+    text = _("Not found.")
 
 
 class MethodNotAllowed(MessengerError):
     code = "method_not_allowed"
     status = 405
-    text = "This address does not take that method."
+    text = _("This address does not take that method.")
 
 
 class Conflict(MessengerError):
     code = "conflict"
     status = 409
-    text = "This clashes with something that exists."
+    text = _("This clashes with something that exists.")
 
 
 class TooLarge(MessengerError):
     code = "too_large"
     status = 413
-    text = "This is too large."
+    text = _("This is too large.")
+
+    @classmethod
+    def beyond(cls, most: int) -> "TooLarge":
+        return cls(counted("No more than {number} byte.", "No more than {number} bytes.", most))
 
 
 class UnsupportedMedia(MessengerError):
     code = "unsupported_media_type"
     status = 415
-    text = "Send JSON."
+    text = _("Send JSON.")
 
 
 class KeyReused(MessengerError):
     code = "idempotency_key_reused"
     status = 422
-    text = "This key came before, with another message."
+    text = _("This key came before, with another message.")
 
 
 class RateLimited(MessengerError):
     code = "rate_limited"
     status = 429
-    text = "Too many requests. Try again later."
+    text = _("Too many requests. Try again later.")
 
 
 class Internal(MessengerError):
     code = "internal_error"
     status = 500
-    text = "Something went wrong on our side."
+    text = _("Something went wrong on our side.")
 
 
 class Unavailable(MessengerError):
     code = "unavailable"
     status = 503
-    text = "The service is busy or restarting. Try again in a moment."
+    text = _("The service is busy or restarting. Try again in a moment.")
 
 
 def every_error() -> list[type[MessengerError]]:

@@ -6,13 +6,17 @@ them to `publish`, which is the only way out. After the commit they go to the so
 process at once and to the other processes through the channel layer.
 """
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self, TypeVar
 
 import orjson
 from django.db import transaction
 
+logger = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
 # The channel-layer group of all processes.
 EVERY_HUB = "hubs"
 
@@ -43,8 +47,8 @@ class Event:
     def from_facts(cls, facts: dict[str, Any]) -> Self:
         for name, nested in cls.nested.items():
             if facts.get(name) is not None:
-                facts[name] = nested(**facts[name])
-        return cls(**facts)
+                facts[name] = _made(nested, facts[name])
+        return _made(cls, facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,5 +122,22 @@ def encode(events: Sequence[Event]) -> bytes:
 
 
 def decode(body: bytes) -> list[Event]:
-    """What `encode` made. An event that this version does not know is left out: `seq` shows it."""
-    return [EVENTS[kind].from_facts(facts) for kind, facts in orjson.loads(body) if kind in EVENTS]
+    """
+    What `encode` made, perhaps in a process of another version: fields that are not known here are
+    passed over, and an event that can't be made is left out. `seq` shows it.
+    """
+    found: list[Event] = []
+    for kind, facts in orjson.loads(body):
+        try:
+            found.append(EVENTS[kind].from_facts(facts))
+        except (KeyError, TypeError) as error:
+            logger.info("An event %r of another version is left out: %s", kind, error)
+    return found
+
+
+def _made(cls: type[Made], facts: dict[str, Any]) -> Made:
+    try:
+        return cls(**facts)
+    except TypeError:
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        return cls(**{name: value for name, value in facts.items() if name in known})

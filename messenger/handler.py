@@ -6,6 +6,7 @@ for every piece of middleware; its database connections are bounded by nothing. 
 synchronous stack runs in one of our threads, whose connection is open already.
 """
 
+import asyncio
 import io
 import logging
 from collections.abc import AsyncIterator
@@ -15,15 +16,28 @@ from typing import Any
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.core.handlers.base import BaseHandler
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.urls import get_resolver, set_script_prefix
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext_lazy as _
 
+from messenger.addresses import address_in
 from messenger.drf import plain_error
-from messenger.errors import Malformed, MessengerError, TooLarge
-from messenger.realtime.threads import hashers, readers
+from messenger.errors import Malformed, MessengerError, TooLarge, Unavailable
+from messenger.headers import harden
+from messenger.realtime import limits
+from messenger.realtime.limits import Limit
+from messenger.realtime.threads import askers, hashers, readers
+from messenger.texts import LANGUAGE_FROM, language_of
 
 logger = logging.getLogger(__name__)
+
+
+# A request that is being carried out.
+Job = asyncio.Future[HttpResponseBase]
 
 
 class Gone(Exception):
@@ -34,35 +48,61 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
+def outside(error: MessengerError, scope: dict[str, Any]) -> HttpResponse:
+    """An answer that the middleware does not see, in the client's language all the same."""
+    language = language_of(scope["headers"])
+    with translation.override(language):
+        response = plain_error(error)
+    response["Content-Language"] = language
+    patch_vary_headers(response, LANGUAGE_FROM)
+    harden(response)
+    return response
+
+
 class Handler(ASGIHandler):
     def __init__(self) -> None:
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
-        self._hashing = [
-            route.pattern
+        found = [
+            (route.pattern, getattr(route, "hashing", None))
             for route in get_resolver().url_patterns
-            if getattr(route, "hashes_passwords", False)
         ]
+        self._hashing = [(pattern, limit) for pattern, limit in found if limit is not None]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         received_at = datetime.now(UTC)
         try:
             body = await self._read(scope, receive)
+            job = await self._start(scope, body, received_at)
+            response = await job
         except Gone:
             return
         except MessengerError as error:
-            await self.send_response(plain_error(error), send)
-            return
-        pool = hashers if self._hashes(scope["path"].removeprefix("/")) else readers
-        response = await pool.submit(self._respond, scope, body, received_at)
+            response = outside(error, scope)
+        except DatabaseError as error:
+            # No thread was free: they wait for a database that does not answer.
+            logger.warning("The database failed a request: %s", error)
+            response = outside(Unavailable(retry_after=1), scope)
         try:
             await self.send_response(response, send)
         finally:
             # In the event loop's thread, where there is no database connection to close.
             response.close()
 
-    def _hashes(self, path: str) -> bool:
-        return path == "admin/login/" or any(route.match(path) for route in self._hashing)
+    async def _start(self, scope: dict[str, Any], body: bytes, received_at: datetime) -> Job:
+        """Have it carried out. Unavailable or RateLimited where passwords wait to be hashed."""
+        limit = self._hashes(scope["path"].removeprefix("/")) if scope["method"] == "POST" else None
+        if limit is None:
+            return readers.submit(self._respond, scope, body, received_at)
+        # Whoever is refused anyway must not stand in the way of those who wait for their turn.
+        await askers.submit(limits.look, limit, address_in(scope))
+        return hashers.submit(self._respond, scope, body, received_at)
+
+    def _hashes(self, path: str) -> Limit | None:
+        """The limit of what hashes a password at this path."""
+        if path == "admin/login/":
+            return limits.LOGIN_ADDRESS
+        return next((limit for pattern, limit in self._hashing if pattern.match(path)), None)
 
     async def _read(self, scope: dict[str, Any], receive: Any) -> bytes:
         """The whole body, refused as soon as it is too large and before it is looked at."""
@@ -70,12 +110,12 @@ class Handler(ASGIHandler):
         most = settings.MAX_FORM if scope["path"].startswith("/admin/") else settings.MAX_BODY
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or len(declared) > 18:
-            raise Malformed("Content-Length is not a number.")
+            raise Malformed(_("Content-Length is not a number."))
         if int(declared) > most:
-            raise TooLarge(f"No more than {most} bytes.")
+            raise TooLarge.beyond(most)
         query = scope.get("query_string", b"")
         if b"\x00" in query or b"%00" in query or "\x00" in scope["path"]:
-            raise Malformed("A NUL character is not text.")
+            raise Malformed(_("A NUL character is not text."))
         parts: list[bytes] = []
         size = 0
         while True:
@@ -85,7 +125,7 @@ class Handler(ASGIHandler):
             part = message.get("body", b"")
             size += len(part)
             if size > most:
-                raise TooLarge(f"No more than {most} bytes.")
+                raise TooLarge.beyond(most)
             parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts)
@@ -98,11 +138,16 @@ class Handler(ASGIHandler):
             request: HttpRequest = ASGIRequest(scope, io.BytesIO(body))
         except (ValueError, MultiPartParserError):
             # An address that is not UTF-8, or a Content-Type that names a charset in a strange way.
-            return plain_error(Malformed("The request is not valid."))
+            return outside(Malformed(_("The request is not valid.")), scope)
         # DRF takes a body that came in chunks, and so without a length, for none at all.
         request.META["CONTENT_LENGTH"] = str(len(body))
         request.META["messenger.received_at"] = received_at
-        response = self.get_response(request)
+        try:
+            response = self.get_response(request)
+            patch_vary_headers(response, LANGUAGE_FROM)
+        finally:
+            # The middleware has made it that of this client; the thread goes on to the next.
+            translation.deactivate()
         if isinstance(response, StreamingHttpResponse):
             # A static file. The event loop must not wait for the disk.
             response.streaming_content = _once(b"".join(response))

@@ -5,23 +5,27 @@ what is published at the commit comes back through the channel layer to the hub.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypedDict
 
 import orjson
 from django.db import transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
+from messenger.errors import MethodNotAllowed
 from messenger.events import Event, publish
 from messenger.models import Canary
 from messenger.realtime import doorbell
 from messenger.realtime import hub as hubs
 from messenger.realtime.threads import in_db
+from messenger.texts import LANGUAGE_FROM, language_of
 
 # Seconds that the canary may take, and for which an answer is given again: anyone may ask.
 PATIENCE = 1.5
 KEPT = 1.0
+# As Django says it of its answers.
+VARY = ", ".join(LANGUAGE_FROM).encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +40,31 @@ class CanarySang(Event):
         return [f"hub.{self.hub}"]
 
 
+class Alive(TypedDict):
+    status: Literal["ok", "draining"]
+
+
+class Parts(TypedDict):
+    """What the work needs: each "ok", or what is the matter with it."""
+
+    database: str
+    layer: str
+    canary: str
+
+
+class Ready(Parts):
+    status: Literal["ok", "not ready"]
+
+
 class Readiness:
     """The last answer, and the check that is under way, for all who ask at the same time."""
 
     def __init__(self) -> None:
-        self._answer: dict[str, str] = {}
+        self._answer: Parts = {"database": "", "layer": "", "canary": ""}
         self._at = 0.0
-        self._check: asyncio.Task[dict[str, str]] | None = None
+        self._check: asyncio.Task[Parts] | None = None
 
-    async def answer(self) -> dict[str, str]:
+    async def answer(self) -> Parts:
         if time.monotonic() - self._at < KEPT:
             return self._answer
         if self._check is None or self._check.done():
@@ -57,10 +77,10 @@ class Readiness:
 readiness = Readiness()
 
 
-async def _check() -> dict[str, str]:
+async def _check() -> Parts:
     hub = hubs.get()
     token = hub.next_id()
-    answer = {"database": "ok", "layer": "ok", "canary": "ok"}
+    answer: Parts = {"database": "ok", "layer": "ok", "canary": "ok"}
     await hub.relay.joined(0.5)
     sang = hub.expect_canary(token)
 
@@ -88,22 +108,44 @@ async def _check() -> dict[str, str]:
 
 
 async def healthz(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if await _refused(scope, send):
+        return
     draining = doorbell.hub is not None and doorbell.hub.draining
-    await _send(send, 503 if draining else 200, {"status": "draining" if draining else "ok"})
+    words: Alive = {"status": "draining" if draining else "ok"}
+    await _send(send, 503 if draining else 200, words)
 
 
 async def readyz(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if await _refused(scope, send):
+        return
     answer = await readiness.answer()
     ready = all(word == "ok" for word in answer.values())
-    await _send(send, 200 if ready else 503, {"status": "ok" if ready else "not ready", **answer})
+    words: Ready = {"status": "ok" if ready else "not ready", **answer}
+    await _send(send, 200 if ready else 503, words)
 
 
-async def _send(send: Any, status: int, body: dict[str, str]) -> None:
+async def _refused(scope: dict[str, Any], send: Any) -> bool:
+    """Whether this is a method that asks for something else, and it was told so."""
+    if scope["method"] in ("GET", "HEAD"):
+        return False
+    error, language = MethodNotAllowed(), language_of(scope["headers"])
+    with translation.override(language):
+        words = error.facts()
+    headers = (b"content-language", language.encode()), (b"vary", VARY)
+    await _send(send, error.status, words, (b"allow", b"GET, HEAD"), *headers)
+    return True
+
+
+async def _send(
+    send: Any, status: int, body: Mapping[str, object], *more: tuple[bytes, bytes]
+) -> None:
     content = orjson.dumps(body)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(content)).encode()),
         (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *more,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

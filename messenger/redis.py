@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
+from redis.sentinel import Sentinel
+
+from messenger import env
 
 logger = logging.getLogger(__name__)
 
@@ -21,16 +24,29 @@ class Away(Exception):
     """Redis does not answer, or did not a moment ago and was not asked."""
 
 
+def connect(url: str, *, patience: float) -> redis.Redis:
+    """
+    A client of the first address in `url`, or of the master that its Sentinels name, whichever that
+    is at the time of each connection. Nothing may take longer than `patience` seconds.
+    """
+    timeouts = {"socket_timeout": patience, "socket_connect_timeout": patience}
+    place = env.redis_hosts(url)[0]
+    if "sentinels" not in place:
+        return redis.Redis.from_url(place["address"], **timeouts)
+    sentinels = Sentinel(
+        place.pop("sentinels"), sentinel_kwargs={**place.pop("sentinel_kwargs"), **timeouts}
+    )
+    return sentinels.master_for(place.pop("master_name"), **place, **timeouts)
+
+
 class Redis:
     """
-    The first of the comma-separated addresses in `url`; safe to use from any thread. After an error
-    every script raises Away at once, for `pause` seconds, so that nobody waits for it in turn.
+    Scripts in the Redis that `connect` finds; safe to use from any thread. After an error every
+    script raises Away at once, for `pause` seconds, so that nobody waits for it in turn.
     """
 
     def __init__(self, url: str, *, patience: float = PATIENCE, pause: float = PAUSE) -> None:
-        self._client = redis.Redis.from_url(
-            url.split(",")[0], socket_timeout=patience, socket_connect_timeout=patience
-        )
+        self._client = connect(url, patience=patience)
         self._pause = pause
         self._resting_until = 0.0
         self._lock = threading.Lock()

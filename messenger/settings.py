@@ -42,6 +42,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "messenger",
     "accounts",
     "chats",
@@ -49,14 +51,17 @@ INSTALLED_APPS = [
     "presence",
 ]
 MIDDLEWARE = [
+    # First, so that every answer has the headers, that of a static file too.
+    "messenger.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "messenger.urls"
 ASGI_APPLICATION = "messenger.asgi.application"
@@ -82,8 +87,13 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 # Without `collectstatic` the files are found where they lie.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
-LANGUAGE_CODE = "en"
+# Russian for whoever names no other. What somebody chooses on a page is kept in a cookie.
+LANGUAGE_CODE = "ru"
 LANGUAGES = [("ru", "Русский"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -111,13 +121,13 @@ CHANNEL_LAYERS: dict[str, dict] = {
             "CONFIG": {
                 "hosts": [
                     {
-                        "address": url,
+                        **host,
                         # redis-py 8 gives up on a silent subscription after 5 s unless told not to.
                         "socket_timeout": None,
                         "socket_connect_timeout": 5,
                         "health_check_interval": 30,
                     }
-                    for url in REDIS_URL.split(",")
+                    for host in env.redis_hosts(REDIS_URL)
                 ],
                 "prefix": REDIS_PREFIX,
             },
@@ -127,10 +137,17 @@ CHANNEL_LAYERS: dict[str, dict] = {
     )
 }
 
+# Days for which the log of what happened in chats is kept, by `manage.py prune`.
+LOG_DAYS = env.number("LOG_DAYS", 30, low=1, high=36_500)
+
 # Seconds: how long a connection counts without a sign of life of its process, and how long somebody
 # who left may take to come back before others are told.
 PRESENCE_LEASE = env.number("PRESENCE_LEASE_SECONDS", 15, low=2, high=300)
 PRESENCE_GRACE = env.number("PRESENCE_GRACE_SECONDS", 3, low=0, high=60)
+# Seconds: how long a heartbeat over REST counts, and after how long without a word on a socket
+# nobody is thought to be looking at it.
+PRESENCE_HEARTBEAT = env.number("PRESENCE_HEARTBEAT_SECONDS", 300, low=5, high=3600)
+PRESENCE_IDLE = env.number("PRESENCE_IDLE_SECONDS", 600, low=5, high=86_400)
 
 # --- accounts -------------------------------------------------------------------------------
 
@@ -175,8 +192,23 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["messenger.drf.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["messenger.drf.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": ["messenger.drf.Throttle"],
+    "DEFAULT_SCHEMA_CLASS": "messenger.apidocs.openapi.Described",
     "EXCEPTION_HANDLER": "messenger.drf.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    # `?format=` would be a parameter of every path, and its other values a 404.
+    "URL_FORMAT_OVERRIDE": None,
+}
+# What is said of each path is in messenger.apidocs.openapi.
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Messenger",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "One set of people, chats and messages, for every protocol below. Every path"
+    " works with and without a slash at its end, and every error has the shape `Error`.",
+    "SCHEMA_PATH_PREFIX": "",
+    "SORT_OPERATIONS": False,
+    "PREPROCESSING_HOOKS": ["messenger.apidocs.openapi.endpoints"],
+    "POSTPROCESSING_HOOKS": ["messenger.apidocs.openapi.whole"],
 }
 # Bytes of a request body, and of one frame that a client sends.
 MAX_BODY = 64 * 1024
@@ -198,13 +230,24 @@ SOCKET_BACKLOG_HARD = 1024 * 1024
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+# Forms carry the token; no script of ours reads the cookie.
+CSRF_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Browsers come by HTTPS, which a proxy in front of us speaks, and says so in X-Forwarded-Proto. Who
+# comes without it is sent there; but /healthz and /readyz answer, because probes ask directly.
 HTTPS = env.flag("HTTPS", default=False)
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SECURE_SSL_REDIRECT = False
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_SUBDOMAINS", default=False)
+SILENCED_SYSTEM_CHECKS = [
+    # Whether every other host below our name speaks HTTPS, only its owner knows: HSTS_SUBDOMAINS.
+    "security.W005",
+    # A name on the browsers' preload list is off it months after one changes one's mind.
+    "security.W021",
+]
 
 # --- logs: no tokens, passwords or texts of messages ever go in --------------------------------
 
@@ -213,7 +256,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "line": {
+            "()": "messenger.logs.Formatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
