@@ -19,12 +19,14 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
+from django.utils import translation
 
 from accounts.models import User
 from chats.models import Chat
 from chats.services import create_chat
 from messenger.realtime import doorbell, limits
 from presence import store as stores
+from tests import contracts
 from tests.people import make_user
 
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
@@ -97,6 +99,36 @@ def quick_clients() -> None:
     settings.WHITENOISE_AUTOREFRESH = True
 
 
+@pytest.fixture(scope="session", autouse=True)
+def documented() -> Iterator[None]:
+    """What any test is told over REST is held against what `/docs` says of it."""
+    plain = Client.generic
+
+    def generic(
+        self: Client, method: str, path: Any, data: Any = "", *args: Any, **more: Any
+    ) -> Any:
+        named = {name.lower() for name in more.get("headers") or ()}
+        if not {"accept-language"} & named and "HTTP_ACCEPT_LANGUAGE" not in self.defaults:
+            more["headers"] = {**(more.get("headers") or {}), "Accept-Language": "en"}
+        # As a server's threads: the language of a request ends with it.
+        with translation.override("en"):
+            response: Any = plain(self, method, path, data, *args, **more)
+        asked = response.request
+        contracts.rest().check(
+            asked["REQUEST_METHOD"],
+            asked["PATH_INFO"],
+            response.status_code,
+            response.headers,
+            b"" if response.streaming else response.content,
+            data if isinstance(data, bytes) else str(data).encode(errors="surrogatepass"),
+        )
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "generic", generic)
+        yield
+
+
 @pytest.fixture(scope="session")
 def cleaner() -> redis.Redis | None:
     """For emptying Redis after each test, over one connection."""
@@ -124,15 +156,35 @@ def _empty() -> None:
         if model._meta.managed and model._meta.db_table not in KEPT
     ]
     assert "test" in str(connection.settings_dict["NAME"])
-    with transaction.atomic(), connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # What a test left hanging must not hold up the next one.
+    # Everything goes: nobody need look, for each row, whether another one points to it.
+    if connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
             cursor.execute("; ".join(f'DELETE FROM "{table}"' for table in tables))
-        else:
-            cursor.execute("PRAGMA defer_foreign_keys = ON")
+    else:
+        with (
+            connection.constraint_checks_disabled(),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
             for table in tables:
                 cursor.execute(f'DELETE FROM "{table}"')
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """
+    Tests read English, and so do their clients unless they say otherwise. That Russian is what goes
+    where nobody says anything is in `tests/project/test_translations.py`.
+    """
+    with translation.override("en", deactivate=True):
+        yield
+
+
+@pytest.fixture
+def unlimited(settings: Any) -> None:
+    """For where it is what comes that matters, and not how much of it."""
+    settings.RATE_LIMITS = False
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 from messenger.events import EVENTS, Event
 
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
+UUIDS = ("read_by", "liked_by")
 TIME = "2026-01-02T03:04:05.000006Z"
 
 
@@ -31,6 +32,8 @@ def _value(name: str, hint: Any) -> Any:
     if isinstance(hint, types.UnionType):
         hint = typing.get_args(hint)[0]
     origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        return typing.get_args(hint)[0]
     if dataclasses.is_dataclass(hint):
         return sample(typing.cast(type, hint))
     if origin in (list, tuple):
@@ -39,8 +42,8 @@ def _value(name: str, hint: Any) -> Any:
         return 7
     if hint is bool:
         return True
+    if name == "status":
+        return "delivered"
     if hint is str:
-        return (
-            UUID if "uuid" in name or name == "read_by" else TIME if name.endswith("_at") else "x"
-        )
+        return UUID if "uuid" in name or name in UUIDS else TIME if name.endswith("_at") else "x"
     return None

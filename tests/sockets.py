@@ -13,6 +13,7 @@ from accounts.models import User
 from chats.models import Chat
 from messenger.asgi import application
 from messenger.realtime.threads import in_db
+from tests import contracts_ws
 from tests.people import token
 
 # Seconds: how long an expected frame may take, and how long silence is listened to.
@@ -21,16 +22,21 @@ SILENCE = 0.1
 
 
 class Socket:
-    """A client's side of a socket."""
+    """A client's side of a socket. What it gets must be documented."""
 
-    def __init__(self, communicator: WebsocketCommunicator) -> None:
+    def __init__(self, communicator: WebsocketCommunicator, path: str) -> None:
         self.communicator = communicator
-        # Frames of this type are passed over, wherever they come.
+        self.contract = contracts_ws.at(path)
+        # Frames that were sent, by their request_id.
+        self.sent: dict[Any, Any] = {}
+        # Frames of this type (or event) are passed over, wherever they come.
         self.skips: str | None = None
 
     async def send(self, frame: Any) -> None:
         """Send an object as JSON, or a text as it is."""
         text = frame if isinstance(frame, str) else json.dumps(frame)
+        if isinstance(frame, dict) and isinstance(frame.get("request_id"), int | str):
+            self.sent[frame["request_id"]] = frame
         await self.communicator.send_input({"type": "websocket.receive", "text": text})
 
     async def get(self, **expected: Any) -> Any:
@@ -38,8 +44,8 @@ class Socket:
         while True:
             output = await self.communicator.receive_output(PATIENCE)
             assert output["type"] == "websocket.send", output
-            frame = orjson.loads(output["text"])
-            if self.skips is None or frame.get("type") != self.skips:
+            frame = self._read(output["text"])
+            if not self._skipped(frame):
                 break
         assert {name: frame.get(name) for name in expected} == expected, frame
         return frame
@@ -47,7 +53,10 @@ class Socket:
     async def ask(self, frame: Any, **expected: Any) -> Any:
         """Send, and the next frame, which must have these fields."""
         await self.send(frame)
-        return await self.get(**expected)
+        answer = await self.get(**expected)
+        if self.contract is not None:
+            self.contract.check_sent(frame, answer)
+        return answer
 
     async def until(self, **expected: Any) -> Any:
         """The next frame with these fields; others are skipped."""
@@ -61,10 +70,20 @@ class Socket:
         """Whether nothing comes for a moment."""
         while not await self.communicator.receive_nothing(SILENCE, 0.01):
             output = await self.communicator.receive_output(PATIENCE)
-            frame = orjson.loads(output.get("text") or "{}")
-            if self.skips is None or frame.get("type") != self.skips:
+            if "text" not in output or not self._skipped(self._read(output["text"])):
                 return False
         return True
+
+    def _read(self, text: str) -> Any:
+        frame = orjson.loads(text)
+        if self.contract is not None:
+            self.contract.check(frame)
+            if frame.get("request_id") in self.sent:
+                self.contract.check_sent(self.sent[frame["request_id"]], frame)
+        return frame
+
+    def _skipped(self, frame: Any) -> bool:
+        return self.skips is not None and self.skips in (frame.get("type"), frame.get("event"))
 
     async def closed(self) -> int:
         """The code with which the server closes; frames before it are skipped."""
@@ -72,6 +91,7 @@ class Socket:
             output = await self.communicator.receive_output(PATIENCE)
             if output["type"] == "websocket.close":
                 return int(output["code"])
+            self._read(output["text"])
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,12 +107,15 @@ async def open_socket(
     communicator = WebsocketCommunicator(
         application,
         path,
-        headers=[(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()],
+        headers=[
+            (name.lower().encode(), value.encode())
+            for name, value in {"Accept-Language": "en", **(headers or {})}.items()
+        ],
         subprotocols=subprotocols,
     )
     accepted, _ = await communicator.connect(PATIENCE)
     assert accepted
-    return Socket(communicator)
+    return Socket(communicator, path)
 
 
 @asynccontextmanager
@@ -123,6 +146,25 @@ async def messenger_api(user: User, *chats: Chat, statuses: bool = False) -> Asy
             frame = {"type": "subscribe_chat", "chat_id": chat.id}
             await socket.ask(frame, type="subscribed", chat_id=chat.id)
         socket.skips = None if statuses else "user_status"
+        yield socket
+
+
+@asynccontextmanager
+async def nodus(user: User, *, statuses: bool = False) -> AsyncIterator[Socket]:
+    """A native socket of `user`, taken in; who comes online, only if asked."""
+    async with connected(user, "/api/v1/ws") as socket:
+        socket.skips = "user.presence"
+        await socket.send({"event": "ping", "request_id": "hello"})
+        await socket.until(event="ack", request_id="hello")
+        socket.skips = None if statuses else "user.presence"
+        yield socket
+
+
+@asynccontextmanager
+async def chatroulette(user: User) -> AsyncIterator[Socket]:
+    """A Chatroulette socket of `user`, taken in."""
+    async with connected(user, "/ws") as socket:
+        await socket.ask({"type": "ping", "request_id": "hello"}, type="ack", request_id="hello")
         yield socket
 
 

@@ -1,6 +1,9 @@
 """Passwords as they are hashed outside of tests."""
 
+import os
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -80,15 +83,43 @@ def test_never_more_than_a_few_are_hashed_at_once(settings: Any) -> None:
 
 
 def test_a_hash_waits_for_its_turn() -> None:
-    turns = [hashers._turn.acquire() for _ in range(AT_ONCE)]
+    turn = threading.Event()
+    before = threading.Thread(target=hashers.lane.run, args=[turn.wait])
+    before.start()
     waiting = threading.Thread(target=make_password, args=[PASSWORD])
     waiting.start()
     waiting.join(0.15)
-    assert all(turns) and waiting.is_alive()
-    for _ in turns:
-        hashers._turn.release()
+    assert waiting.is_alive()
+    turn.set()
     waiting.join(10)
-    assert not waiting.is_alive()
+    before.join(10)
+    assert not waiting.is_alive() and not before.is_alive()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority")
+def test_hashing_steps_back_behind_everything_else() -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    make_password(PASSWORD)
+    expected = min(niceness() + hashers.NICE, 19)
+    assert hashers.lane.run(niceness) == expected
+
+
+def test_after_each_hash_the_thread_rests_for_as_long_and_nobody_waits_for_that() -> None:
+    lane = hashers.Lane()
+    slept: list[float] = []
+
+    def work() -> float:
+        slept.append(time.monotonic())
+        time.sleep(0.05)
+        slept.append(time.monotonic())
+        return slept[-1]
+
+    ended = [lane.run(work) for _ in range(3)]
+    assert ended == slept[1::2]
+    for before, after in ((1, 2), (3, 4)):
+        assert slept[after] - slept[before] >= min(slept[before] - slept[before - 1], 0.1) - 0.001
 
 
 def test_an_older_hash_is_renewed_at_the_next_login_which_ends_no_other(

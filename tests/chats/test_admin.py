@@ -38,7 +38,7 @@ def test_a_moderator_deletes_chats_and_their_members_hear_of_it(
     gone = create_chat(alice, kind="group", name="Gone")
     delete_chat(alice, gone)
     published.clear()
-    assert "2 deleted." in close(admin, group, private, gone).content.decode()
+    assert "2 chats deleted." in close(admin, group, private, gone).content.decode()
     for chat in (group, private):
         chat.refresh_from_db()
         assert chat.deleted_at is not None

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import User
 from chats.models import Chat, Membership
-from chats.services import MAX_MEMBERS, create_chat, delete_chat
+from chats.services import MAX_MEMBERS, create_chat, delete_chat, find_or_create_chat
 from messenger.errors import Conflict, Invalid
 from tests.chats.helpers import log, meanwhile, roles, told
 from tests.people import make_user
@@ -41,15 +41,15 @@ def test_everybody_is_told_of_it_once_and_who_is_in_it(
 
 
 def test_two_groups_may_have_one_name(alice: User) -> None:
-    one, other = (create_chat(alice, kind="group", name="Tea") for _ in range(2))
-    assert one.id != other.id
+    one, other = (find_or_create_chat(alice, kind="group", name="Tea") for _ in range(2))
+    assert one[0].id != other[0].id and one[1] and other[1]
 
 
 def test_a_pair_has_one_private_chat_whoever_asks(
     alice: User, bob: User, charlie: User, published: list[Any]
 ) -> None:
     chat = create_chat(alice, kind="private", members=[bob])
-    assert create_chat(alice, kind="private", members=[bob]).id == chat.id
+    assert find_or_create_chat(alice, kind="private", members=[bob]) == (chat, False)
     assert create_chat(bob, kind="private", name="x", members=[alice, bob]).id == chat.id
     assert create_chat(alice, kind="private", members=[charlie]).id != chat.id
     assert told(published, chat) == [(1, "chat_created")]
@@ -79,8 +79,8 @@ def test_who_comes_second_gets_the_chat_of_who_came_first(
 ) -> None:
     first = partial(create_chat, bob, kind="private", members=[alice])
     with meanwhile(first, before="INSERT"):
-        chat = create_chat(alice, kind="private", members=[bob])
-    assert roles(chat) == {"bob": "owner", "alice": "member"}
+        chat, new = find_or_create_chat(alice, kind="private", members=[bob])
+    assert not new and roles(chat) == {"bob": "owner", "alice": "member"}
     assert told(published, chat) == [(1, "chat_created")]
 
 

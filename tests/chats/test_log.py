@@ -137,7 +137,7 @@ def test_a_long_log_is_told_in_a_bounded_number_of_queries(
     for n in range(20):
         sent = send_message(scene.alice, chat=scene.group.id, content=f"{n}")
         read_message(scene.bob, message=sent.message.id)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         assert len(events_after(scene.group.id, 0)) == 43
 
 

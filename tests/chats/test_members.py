@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import User
 from accounts.services import ban
-from chats import services
+from chats import members
 from chats.models import Chat, Membership
 from chats.services import (
     add_member,
@@ -109,7 +109,7 @@ def test_removing_oneself_is_leaving(bob: User, group: Chat) -> None:
 def test_a_full_group_takes_nobody_more(
     alice: User, charlie: User, opened: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(members, "MAX_MEMBERS", 2)
     for forbidden in (
         lambda: join_chat(charlie, opened),
         lambda: add_member(alice, chat=opened, user=charlie),

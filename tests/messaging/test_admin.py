@@ -4,13 +4,22 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils.html import escape
 
 from accounts.models import User
 from chats.models import Chat
 from chats.services import create_chat, delete_chat
+from messaging.admin import MessageAdmin
 from messaging.models import Message
-from messaging.services import SendMessage, delete_message, send_message, send_messages
+from messaging.services import (
+    SendMessage,
+    delete_message,
+    edit_message,
+    send_message,
+    send_messages,
+)
 from tests.chats.helpers import log, meanwhile, told
 from tests.people import make_user
 
@@ -38,7 +47,7 @@ def test_a_moderator_removes_messages_and_the_chat_hears_of_it(
     delete_message(bob, message=gone.id)
     published.clear()
     page = remove(admin, first.id, second.id, gone.id).content.decode()
-    assert "2 removed." in page
+    assert "2 messages removed." in page
     assert {event.message.id for event in published} == {first.id, second.id}
     assert {(event.kind, event.actor_id) for event in published} == {("message_deleted", None)}
     assert told(published, group) == log(group)[-2:]
@@ -54,7 +63,7 @@ def test_messages_of_a_deleted_chat_are_nobodys_to_remove_and_no_error(
     delete_chat(alice, group)
     published.clear()
     answer = remove(admin, lost.id, kept.id)
-    assert answer.status_code == 200 and "1 removed." in answer.content.decode()
+    assert answer.status_code == 200 and "1 message removed." in answer.content.decode()
     assert told(published, other) == [(3, "message_deleted")] and len(published) == 1
 
 
@@ -131,3 +140,38 @@ def test_a_deletion_by_its_author_meanwhile_is_told_once(
     with meanwhile(partial(delete_message, alice, message=sent.id)):
         assert remove(admin, sent.id).status_code == 200
     assert [kind for _, kind in log(group)].count("message_deleted") == 1
+
+
+def test_a_moderator_sees_what_a_message_said_before_its_edits(
+    client: Client, alice: User, group: Chat
+) -> None:
+    moderator = make_user("moderator", is_staff=True)
+    moderator.user_permissions.add(Permission.objects.get(codename="view_message"))
+    client.force_login(moderator)
+    sent = send_message(alice, chat=group.id, content="what I said first").message
+    for text in (HOSTILE, "what I say now"):
+        edit_message(alice, message=sent.id, content=text)
+    page = client.get(f"{LIST}{sent.id}/change/").content.decode()
+    assert "what I said first" in page and "what I say now" in page
+    assert escape(HOSTILE) in page and HOSTILE not in page
+    delete_message(alice, message=sent.id)
+    page = client.get(f"{LIST}{sent.id}/change/").content.decode()
+    assert "what I said first" not in page and "what I say now" not in page
+
+
+def test_saving_a_message_in_the_admin_writes_nothing_back(
+    admin: Client, alice: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the loading of the page's row and its saving, somebody deletes the message."""
+    sent = send_message(alice, chat=group.id, content="secret").message
+    load = MessageAdmin.get_object
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        found = load(*args, **options)
+        delete_message(alice, message=sent.id)
+        return found
+
+    monkeypatch.setattr(MessageAdmin, "get_object", slowly)
+    forms = {f"revisions-{name}_FORMS": 0 for name in ("TOTAL", "INITIAL", "MIN_NUM", "MAX_NUM")}
+    assert admin.post(f"{LIST}{sent.id}/change/", forms).status_code == 302
+    assert Message.objects.get(id=sent.id).content is None

@@ -1,5 +1,6 @@
 """Receipts: when each has read it first, and who was the last."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -44,9 +45,13 @@ def test_a_read_is_a_receipt_and_is_told(
         message_uuid=sent.uuid,
         chat_id=group.id,
         chat_uuid=str(group.uuid),
+        reader_id=bob.id,
         reader_uuid=str(bob.uuid),
         read_at=event.created_at,
         read_by_all=True,
+        read_by=(str(bob.uuid),),
+        first_read_at=event.created_at,
+        status="read",
     )
     assert told(published, group) == log(group)
 
@@ -59,7 +64,7 @@ def test_the_first_read_counts_and_a_second_tells_nobody(
     published.clear()
     assert read_message(bob, message=sent.id) == first
     edit_message(alice, message=sent.id, content="y")
-    assert read_message(bob, message=sent.id) == first
+    assert read_message(bob, message=sent.id) == replace(first, status="edited")
     assert Receipt.objects.count() == 1
     assert [event.kind for event in published] == ["message_edited"]
 

@@ -16,10 +16,9 @@ from chats.models import Chat
 from chats.services import add_member, create_chat, leave_chat
 from messenger.realtime import keeper
 from messenger.realtime.threads import in_db
-from presence import selectors, services
-from presence import store as stores
+from presence import leases, selectors, services
+from presence.leases import Change, Lease, StatusName
 from presence.services import keep, tell
-from presence.store import Change, Lease
 from tests.people import make_user
 from tests.sockets import Socket, messenger_api, miniapp
 
@@ -143,30 +142,30 @@ async def test_a_process_that_was_only_held_up_says_that_its_people_are_there(
 async def test_a_status_that_was_overtaken_or_told_before_is_not_told(
     alice: User, bob: User, group: Chat
 ) -> None:
-    def say(*told: tuple[bool, float]) -> None:
-        tell([Change(bob.id, online=online, at=at) for online, at in told])
+    def say(*told: tuple[StatusName, float]) -> None:
+        tell([Change(bob.id, status, at=at, was="offline") for status, at in told])
 
     async with messenger_api(alice, statuses=True) as a:
-        await in_db(say, (True, 5.0))
+        await in_db(say, ("online", 5.0))
         assert await status_of(a, bob) == "online"
         # An earlier one that took longer; the same again, by one who did not know.
-        await in_db(say, (False, 4.0))
-        await in_db(say, (True, 5.0))
-        await in_db(say, (True, 6.0))
+        await in_db(say, ("offline", 4.0))
+        await in_db(say, ("online", 5.0))
+        await in_db(say, ("online", 6.0))
         assert await silent_about(a, bob, 0.3)
-        await in_db(say, (False, 7.0))
+        await in_db(say, ("offline", 7.0))
         assert await status_of(a, bob) == "offline"
         # Where nobody knows the order, it is told as it comes.
-        await in_db(say, (True, 0.0))
+        await in_db(say, ("online", 0.0))
         assert await status_of(a, bob) == "online"
-        await in_db(say, (False, 8.0))
+        await in_db(say, ("offline", 8.0))
         assert await status_of(a, bob) == "offline"
 
 
 async def test_a_status_that_could_not_be_told_is_told_later(
     alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "TELLING", 0.2)
+    monkeypatch.setattr(leases, "TELLING", 0.2)
     failures = [OperationalError("the database is away")] * 2
 
     known = chats.places

@@ -6,8 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ import pytest
 import redis
 from django.conf import settings as project
 
+from presence import leases as limits
 from presence import store as stores
-from presence.store import Change, Lease, MemoryStore, RedisStore, Store
-from tests.live.servers import free_port
+from presence.store import Lease, MemoryStore, RedisStore, Store
 from tests.live.test_two_processes import private_redis
+from tests.ports import free_port
 from tests.races import race
 
 WHERE = ["here", "redis"] if project.REDIS_URL else ["here"]
@@ -33,24 +33,36 @@ A, A2, B = Lease(ANNA, "a"), Lease(ANNA, "a2"), Lease(BORIS, "b")
 
 
 class Teller:
-    """A process that tells at once of what its store says: the people that it tells of."""
+    """A process that tells at once of what its store says: the people, by what it tells of them."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def take(self, leases: Sequence[Lease], seconds: float) -> list[int]:
-        return self.tell(self.store.take(leases, seconds), online=True)
+        return self.only("online", self.changes("take", leases, seconds))
 
     def renew(self, leases: Sequence[Lease], seconds: float) -> list[int]:
-        return self.tell(self.store.renew(leases, seconds), online=True)
+        return self.only("online", self.changes("renew", leases, seconds))
 
     def lapsed(self) -> list[int]:
-        return self.tell(self.store.lapsed(), online=False)
+        return self.only("offline", self.changes("lapsed"))
 
-    def tell(self, changes: list[Change], *, online: bool) -> list[int]:
-        assert all(change.online == online for change in changes)
+    def changes(self, verb: str, *arguments: Any) -> list[tuple[int, str, str]]:
+        """(person, status before, status) of what `verb` says has changed, in order of people."""
+        changes = getattr(self.store, verb)(*arguments)
         self.store.told(changes)
-        return [change.user_id for change in changes]
+        assert all(change.ago >= 0 for change in changes)
+        return sorted((change.user_id, change.was, change.status) for change in changes)
+
+    def only(self, status: str, changes: list[tuple[int, str, str]]) -> list[int]:
+        assert all(now == status for _, _, now in changes), changes
+        return [user_id for user_id, _, _ in changes]
+
+    def online(self, user_ids: Collection[int]) -> set[int]:
+        """Those who are online, of whom nobody is away."""
+        found = self.store.statuses(user_ids)
+        assert set(found.values()) <= {"online"}, found
+        return set(found)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
@@ -258,7 +270,7 @@ def test_who_came_online_again_by_a_new_connection_does_not_by_being_renewed(sto
 def test_that_somebody_went_is_not_remembered_for_ever(
     store: Teller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "REMEMBERED", 0.2)
+    monkeypatch.setattr(limits, "REMEMBERED", 0.2)
     store.take([A], NONE)
     assert store.lapsed() == [ANNA]
     time.sleep(0.15)
@@ -276,14 +288,14 @@ def test_that_somebody_went_is_not_remembered_for_ever(
 def test_what_nobody_has_confirmed_is_given_to_the_next_who_asks(
     processes: Callable[[], Teller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "TELLING", 0.2)
+    monkeypatch.setattr(limits, "TELLING", 0.2)
     one, other = processes().store, processes().store
     [came] = one.take([A], LONG)
-    assert (came.user_id, came.online) == (ANNA, True)
+    assert (came.user_id, came.status) == (ANNA, "online")
     assert other.lapsed() == []
     # The first one died over it.
     [again] = until(other.lapsed)
-    assert (again.user_id, again.online) == (ANNA, True) and again.at > came.at
+    assert (again.user_id, again.status) == (ANNA, "online") and again.at > came.at
     # It did not, and is late: the other's telling counts.
     one.told([came])
     [again] = until(one.lapsed)
@@ -295,16 +307,16 @@ def test_what_nobody_has_confirmed_is_given_to_the_next_who_asks(
 def test_who_went_before_anybody_told_that_they_came_is_told_to_have_gone(
     processes: Callable[[], Teller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "TELLING", 0.1)
+    monkeypatch.setattr(limits, "TELLING", 0.1)
     one, other = processes().store, processes().store
     [came] = one.take([A], NONE)
     [went] = until(other.lapsed)
-    assert not went.online and went.at > came.at
+    assert went.status == "offline" and went.at > came.at
     one.told([came])
     [again] = until(one.lapsed)
-    assert not again.online
+    assert again.status == "offline"
     [back] = one.take([A2], LONG)
-    assert back.online and back.at > again.at
+    assert back.status == "online" and back.at > again.at
 
 
 # --- at large --------------------------------------------------------------------------------
@@ -325,18 +337,21 @@ def test_batches_of_any_size_are_whole(store: Teller) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_with_and_without_redis_the_same_happens(two: tuple[Teller, Teller], seed: int) -> None:
     here, dice = Teller(MemoryStore()), random.Random(seed)
-    for _ in range(500):
+    for _ in range(800):
         process = dice.randrange(2)
         leases = [
-            Lease(dice.randrange(4), f"{process} {dice.randrange(3)}")
+            Lease(dice.randrange(4), f"{process} {dice.randrange(3)}", dice.random() < 0.5)
             for _ in range(dice.randrange(4))
         ]
-        verb = dice.choice(["take", "renew", "release", "lapsed", "online"])
+        verb = dice.choice(["take", "renew", "release", "lapsed", "statuses"])
         arguments: tuple[Any, ...] = (leases, dice.choice([NONE, LONG]))
-        if verb in ("lapsed", "online"):
+        if verb in ("lapsed", "statuses"):
             arguments = () if verb == "lapsed" else (range(4),)
-        expected, given = (getattr(s, verb)(*arguments) for s in (here, two[process]))
-        assert Counter(given or []) == Counter(expected or [])
+        if verb in ("release", "statuses"):
+            expected, given = (getattr(s, verb)(*arguments) for s in (here, two[process]))
+        else:
+            expected, given = (s.changes(verb, *arguments) for s in (here, two[process]))
+        assert expected == given, (verb, arguments)
 
 
 def test_here_nothing_is_kept_of_who_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +361,7 @@ def test_here_nothing_is_kept_of_who_has_gone(monkeypatch: pytest.MonkeyPatch) -
     assert len(store._held[ANNA]) == 1
     assert store.lapsed() == [ANNA]
     assert not store._held
-    monkeypatch.setattr(stores, "REMEMBERED", 0)
+    monkeypatch.setattr(limits, "REMEMBERED", 0)
     store.lapsed()
     assert not store._gone
 
@@ -411,7 +426,7 @@ def test_a_process_that_was_held_up_brings_its_people_back(
 def test_nothing_stays_in_redis_for_ever(two: tuple[Teller, Teller]) -> None:
     one, other = two
     base = f"{project.REDIS_PREFIX}:presence"
-    left = {f"{base}:{name}" for name in ("leases:1", "online", "gone")}
+    left = {f"{base}:{name}" for name in ("leases:1", "here", "awake", "gone")}
     with redis.Redis.from_url(project.REDIS_URL, decode_responses=True) as client:
         one.take([A], LONG)
         for n in range(100):
@@ -423,11 +438,11 @@ def test_nothing_stays_in_redis_for_ever(two: tuple[Teller, Teller]) -> None:
         # Redis counts in whole milliseconds.
         assert 0 < client.pttl(f"{base}:leases:1") <= 301
         until(lambda: set(client.scan_iter(f"{base}:*")) <= left)
-        assert 0 < client.pttl(f"{base}:gone") <= stores.REMEMBERED * 1000
-        assert 0 < client.pttl(f"{base}:online") <= (stores.REMEMBERED + LONG) * 1000
+        assert 0 < client.pttl(f"{base}:gone") <= limits.REMEMBERED * 1000
+        assert 0 < client.pttl(f"{base}:here") <= (limits.REMEMBERED + LONG) * 1000
         until(lambda: not client.exists(f"{base}:leases:1"))
         assert until(one.lapsed) == [ANNA]
-        assert not client.exists(f"{base}:online")
+        assert not client.exists(f"{base}:here")
 
 
 @needs_redis
@@ -518,7 +533,7 @@ def test_while_redis_is_away_little_is_kept_of_who_has_gone(away: str) -> None:
         store.take([Lease(ANNA, f"{n}")], NONE)
         store.lapsed()
     assert not store._local._held
-    assert store._gone == set(store._came) == {ANNA}
+    assert set(store._gone) == set(store._came) == {ANNA}
 
 
 @needs_redis
@@ -554,7 +569,7 @@ def test_who_was_told_of_elsewhere_while_redis_was_away_is_not_again(
     assert one.renew([B], LONG) == [BORIS]
     until(lambda: time.monotonic() > one._quiet_until)
     assert one.lapsed() == []
-    assert one._gone == set()
+    assert not one._gone
 
 
 @needs_redis
@@ -584,7 +599,7 @@ def test_who_came_back_while_redis_was_away_is_not_said_to_have_gone(
     assert one.take([A2], LONG) == [ANNA]
     one.take([B], 0.1)
     connect(one)
-    until(lambda: time.monotonic() > one._quiet_until)
+    until(lambda: not one.online([BORIS]))
     # Though Redis has not heard of it yet.
     assert one.lapsed() == [BORIS]
     one.renew([A2], LONG)

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from messenger.asgi import application
+from tests import contracts
 
 
 @dataclass
@@ -77,6 +78,8 @@ async def ask(
             answer.body += message.get("body", b"")
 
     await application(scope(method, path, query, headers), receive, send)
+    if answer.status:
+        contracts.rest().check(method, path, answer.status, answer.headers, answer.body)
     return answer
 
 

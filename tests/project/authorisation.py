@@ -21,7 +21,7 @@ from chats.models import Chat
 from chats.services import create_chat, leave_chat, remove_member
 from messaging.services import send_message
 from messenger.protocols import protocols
-from messenger.protocols.base import Protocol
+from messenger.protocols.base import Protocol, as_written
 from tests.people import PASSWORD, make_user
 
 # Nobody; the owner's token, expired; Charlie, who shares no chat with anybody; Dora, who was taken
@@ -45,7 +45,7 @@ class World:
         """By name the integers, or the UUIDs as text."""
         ids = {name: getattr(thing, form) for name, thing in self.things.items()}
         ids = {name: id if isinstance(id, int) else str(id) for name, id in ids.items()}
-        return {**ids, "refresh": self.refresh}
+        return {**ids, "refresh": self.refresh, "access": self.tokens["owner"]}
 
 
 def make_world() -> World:
@@ -94,7 +94,7 @@ def make_world() -> World:
 def filled(template: Any, ids: Mapping[str, Any]) -> Any:
     """The template with ids for the words in braces; a word alone becomes the id itself."""
     if isinstance(template, dict):
-        return {name: filled(value, ids) for name, value in template.items()}
+        return {name.format_map(ids): filled(value, ids) for name, value in template.items()}
     if isinstance(template, list):
         return [filled(value, ids) for value in template]
     if not isinstance(template, str):
@@ -106,7 +106,7 @@ def filled(template: Any, ids: Mapping[str, Any]) -> Any:
 def named_in(*templates: Any) -> list[str]:
     """The people, chats and messages in them."""
     found = re.findall(r"{(\w+)}", str(templates))
-    return [name for name in dict.fromkeys(found) if name != "refresh"]
+    return [name for name in dict.fromkeys(found) if name not in ("refresh", "access")]
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,7 @@ class Handshake(Row):
 
 def readable(pattern: str) -> str:
     """The regular expression of a route as people write it: "chats/{chat_id}"."""
-    named = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", pattern)
-    return named.removeprefix("^").removesuffix("/?$")
+    return as_written(pattern).removeprefix("/")
 
 
 def rest(line: str, *answers: int, body: dict[str, Any] | None = None) -> Request:
@@ -194,6 +193,14 @@ def command(protocol: str, frame: dict[str, Any], *answers: int | str) -> Comman
     return Command(answers, PROTOCOLS[protocol], frame)
 
 
+def nodus(event: str, data: dict[str, Any], *answers: int | str) -> Command:
+    return command("nodus", {"event": event, "data": data}, *answers)
+
+
+def roulette(type: str, payload: dict[str, Any], *answers: int | str) -> Command:
+    return command("chatroulette", {"type": type, "payload": payload}, *answers)
+
+
 def handshake(protocol: str, *answers: int | str) -> Handshake:
     assert len(answers) == len(COLUMNS), protocol
     return Handshake(answers, PROTOCOLS[protocol])
@@ -205,7 +212,10 @@ ALICE = {"email": "alice@example.org", "password": PASSWORD}
 REFRESH = {"refresh_token": "{refresh}"}
 GROUP, PAIR = {"name": "New", "user_ids": ["{bob}"]}, {"is_group": False, "user_ids": ["{erin}"]}
 NAME, TEXT = {"name": "Renamed"}, {"text": "Other words"}
+# What is said of a thing is what it is already, so that no row changes what others look at.
+CLOSED, MEMBER = {**NAME, "is_open": False}, {"role": "member"}
 CONTENT, EMOJI = {"content": "Other words"}, {"emoji": "👍"}
+HERE = {"status": "online"}
 
 # fmt: off
 REST = [
@@ -213,6 +223,12 @@ REST = [
     # Plain pages. The admin sends everybody to its own login.
     rest("GET ",                                        200, 200, 200, 200, 200, 200),
     rest("GET admin/",                                  302, 302, 302, 302, 302, 302),
+    rest("GET language",                                302, 302, 302, 302, 302, 302),
+    rest("GET docs",                                    200, 200, 200, 200, 200, 200),
+    rest("GET docs/openapi.json",                       200, 200, 200, 200, 200, 200),
+    rest("GET docs/openapi.yaml",                       200, 200, 200, 200, 200, 200),
+    rest("GET docs/ws",                                 200, 200, 200, 200, 200, 200),
+    rest("GET docs/ws.json",                            200, 200, 200, 200, 200, 200),
 
     # The mini-app.
     rest("POST register",                               201, 201, 201, 201, 201, 201,
@@ -227,6 +243,7 @@ REST = [
     rest("POST api/v1/auth/refresh",                    200, 200, 200, 200, 200, 200, body=REFRESH),
     rest("POST api/v1/auth/logout",                     401, 401, 204, 204, 204, 204),
     rest("GET api/v1/auth/me",                          401, 401, 200, 200, 200, 200),
+    rest("POST api/v1/auth/ws-ticket",                  401, 401, 201, 201, 201, 201),
     rest("GET api/v1/messages?chat_id={group}",         401, 401, 404, 404, 200, 200),
     rest("GET api/v1/messages?chat_id={open}",          401, 401, 404, 404, 200, 200),
     rest("GET api/v1/messages?chat_id={private}",       401, 401, 404, 404, 200, 200),
@@ -252,6 +269,117 @@ REST = [
     rest("POST api/v1/messages/{alices}/reactions",     401, 401, 404, 404, 201, 201, body=EMOJI),
     rest("POST api/v1/messages/{whisper}/reactions",    401, 401, 404, 404, 201, 201, body=EMOJI),
     rest("DELETE api/v1/messages/{alices}/reactions/👍", 401, 401, 404, 404, 404, 404),
+
+    # Chatroulette: what has become of a message, and who likes it.
+    rest("PUT api/v1/messages/{alices}/read",           401, 401, 404, 404, 200, 200),
+    rest("PUT api/v1/messages/{doras}/read",            401, 401, 404, 404, 200, 200),
+    rest("PUT api/v1/messages/{whisper}/read",          401, 401, 404, 404, 200, 200),
+    rest("PUT api/v1/messages/{alices}/edit",           401, 401, 404, 404, 403, 200, body=CONTENT),
+    rest("PUT api/v1/messages/{bobs}/edit",             401, 401, 404, 404, 200, 403, body=CONTENT),
+    rest("PUT api/v1/messages/{doras}/edit",            401, 401, 404, 404, 403, 403, body=CONTENT),
+    rest("PUT api/v1/messages/{whisper}/edit",          401, 401, 404, 404, 403, 200, body=CONTENT),
+    rest("GET api/v1/messages/{alices}/status",         401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages/{doras}/status",          401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages/{whisper}/status",        401, 401, 404, 404, 200, 200),
+    rest("POST api/v1/messages/{alices}/like",          401, 401, 404, 404, 200, 200),
+    rest("POST api/v1/messages/{doras}/like",           401, 401, 404, 404, 200, 200),
+    rest("POST api/v1/messages/{whisper}/like",         401, 401, 404, 404, 200, 200),
+    # Taking off what is not there changes nothing.
+    rest("DELETE api/v1/messages/{alices}/like",        401, 401, 404, 404, 200, 200),
+    rest("DELETE api/v1/messages/{whisper}/like",       401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages/{alices}/likes",          401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages/{doras}/likes",           401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/messages/{whisper}/likes",         401, 401, 404, 404, 200, 200),
+
+    # Its chats.
+    rest("GET api/v1/chats",                            401, 401, 200, 200, 200, 200),
+    rest("POST api/v1/chats",                           401, 401, 201, 201, 201, 201, body=NAME),
+    rest("POST api/v1/chats",                           401, 401, 201, 201, 201, 201, body=GROUP),
+    rest("POST api/v1/chats",                           401, 401, 201, 201, 201, 201,
+         body={"type": "private", "user_ids": ["{erin}"]}),
+    rest("GET api/v1/chats/{group}",                    401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/chats/{open}",                     401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/chats/{private}",                  401, 401, 404, 404, 200, 200),
+    rest("PUT api/v1/chats/{group}",                    401, 401, 404, 404, 403, 200, body=CLOSED),
+    rest("PUT api/v1/chats/{open}",                     401, 401, 404, 404, 403, 200, body=CLOSED),
+    rest("PUT api/v1/chats/{private}",                  401, 401, 404, 404, 403, 403, body=CLOSED),
+    rest("PATCH api/v1/chats/{group}",                  401, 401, 404, 404, 403, 200, body=CLOSED),
+    rest("PATCH api/v1/chats/{open}",                   401, 401, 404, 404, 403, 200, body=CLOSED),
+    rest("PATCH api/v1/chats/{private}",                401, 401, 404, 404, 403, 403, body=CLOSED),
+    rest("DELETE api/v1/chats/{group}",                 401, 401, 404, 404, 403, 204),
+    rest("DELETE api/v1/chats/{open}",                  401, 401, 404, 404, 403, 204),
+    rest("DELETE api/v1/chats/{private}",               401, 401, 404, 404, 204, 204),
+    rest("POST api/v1/chats/{group}/join",              401, 401, 403, 403, 200, 200),
+    rest("POST api/v1/chats/{open}/join",               401, 401, 200, 200, 200, 200),
+    rest("POST api/v1/chats/{private}/join",            401, 401, 404, 404, 404, 404),
+    rest("POST api/v1/chats/{group}/leave",             401, 401, 404, 404, 204, 204),
+    rest("POST api/v1/chats/{open}/leave",              401, 401, 404, 404, 204, 204),
+    rest("POST api/v1/chats/{private}/leave",           401, 401, 404, 404, 403, 403),
+    rest("GET api/v1/chats/{group}/events",             401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/chats/{private}/events",           401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/chats/{group}/stats",              401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/chats/{open}/stats?period=all",    401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/chats/{private}/stats",            401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/sync",                             401, 401, 200, 200, 200, 200),
+    rest("POST api/v1/chats/{group}/read",              401, 401, 404, 404, 200, 200,
+         body={"up_to_message_id": "{doras}"}),
+    rest("POST api/v1/chats/{private}/read",            401, 401, 404, 404, 200, 200,
+         body={"up_to_message_id": "{whisper}"}),
+    # A message of another chat is no mark in one's own.
+    rest("POST api/v1/chats/{open}/read",               401, 401, 404, 404, 404, 404,
+         body={"up_to_message_id": "{bobs}"}),
+    rest("POST api/v1/chats/{den}/read",                401, 401, 404, 404, 404, 404,
+         body={"up_to_message_id": "{bobs}"}),
+
+    rest("GET api/v1/chats/{group}/members",            401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/chats/{open}/members",             401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/chats/{private}/members",          401, 401, 404, 404, 200, 200),
+    rest("POST api/v1/chats/{group}/members",           401, 401, 404, 404, 403, 201,
+         body={"user_id": "{dora}"}),
+    rest("POST api/v1/chats/{open}/members",            401, 401, 404, 404, 403, 201,
+         body={"user_id": "{dora}"}),
+    rest("POST api/v1/chats/{group}/members",           401, 401, 404, 404, 403, 200,
+         body={"user_id": "{bob}"}),
+    rest("POST api/v1/chats/{private}/members",         401, 401, 404, 404, 403, 403,
+         body={"user_id": "{dora}"}),
+    rest("PATCH api/v1/chats/{group}/members/{bob}",    401, 401, 404, 404, 403, 200, body=MEMBER),
+    rest("PATCH api/v1/chats/{open}/members/{erin}",    401, 401, 404, 404, 403, 200, body=MEMBER),
+    # Somebody must own it.
+    rest("PATCH api/v1/chats/{group}/members/{alice}",  401, 401, 404, 404, 403, 409, body=MEMBER),
+    rest("PATCH api/v1/chats/{group}/members/{charlie}",
+                                                        401, 401, 404, 404, 403, 404, body=MEMBER),
+    rest("PATCH api/v1/chats/{group}/members/{dora}",   401, 401, 404, 404, 403, 404, body=MEMBER),
+    rest("PATCH api/v1/chats/{private}/members/{bob}",  401, 401, 404, 404, 403, 403, body=MEMBER),
+    rest("DELETE api/v1/chats/{group}/members/{erin}",  401, 401, 404, 404, 403, 204),
+    rest("DELETE api/v1/chats/{open}/members/{erin}",   401, 401, 404, 404, 403, 204),
+    # Who removes themselves leaves.
+    rest("DELETE api/v1/chats/{group}/members/{alice}", 401, 401, 404, 404, 403, 204),
+    rest("DELETE api/v1/chats/{group}/members/{bob}",   401, 401, 404, 404, 204, 204),
+    rest("DELETE api/v1/chats/{group}/members/{charlie}",
+                                                        401, 401, 404, 404, 403, 404),
+    rest("DELETE api/v1/chats/{group}/members/{dora}",  401, 401, 404, 404, 403, 404),
+    rest("DELETE api/v1/chats/{private}/members/{alice}",
+                                                        401, 401, 404, 404, 403, 403),
+    rest("DELETE api/v1/chats/{private}/members/{bob}", 401, 401, 404, 404, 403, 403),
+
+    # Its presence.
+    rest("POST api/v1/presence/heartbeat",              401, 401, 204, 204, 204, 204),
+    rest("GET api/v1/presence/me",                      401, 401, 200, 200, 200, 200),
+    rest("PUT api/v1/presence/me",                      401, 401, 200, 200, 200, 200, body=HERE),
+    rest("GET api/v1/presence/{bob}",                   401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/presence/{erin}",                  401, 401, 404, 404, 200, 200),
+    rest("POST api/v1/presence/typing",                 401, 401, 404, 404, 204, 204,
+         body={"chat_id": "{group}", "is_typing": True}),
+    rest("POST api/v1/presence/typing",                 401, 401, 404, 404, 204, 204,
+         body={"chat_id": "{private}", "is_typing": True}),
+    rest("GET api/v1/presence/typing/{group}",          401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/presence/typing/{open}",           401, 401, 404, 404, 200, 200),
+    rest("GET api/v1/presence/typing/{private}",        401, 401, 404, 404, 200, 200),
+
+    # Its people.
+    rest("GET api/v1/users",                            401, 401, 200, 200, 200, 200),
+    rest("GET api/v1/users/{alice}",                    401, 401, 200, 200, 200, 200),
+    rest("GET api/v1/users/{charlie}",                  401, 401, 200, 200, 200, 200),
 
     # The Messenger API: accounts.
     rest("POST auth/register",                          201, 201, 201, 201, 201, 201,
@@ -367,10 +495,65 @@ COMMANDS = [
             *OUT, "new_message", "new_message", "new_message", "new_message"),
     command("messenger_api", {"type": "private_message", "user_id": "{bob}", **TEXT},
             *OUT, "new_message", "new_message", "invalid", "new_message"),
+
+    nodus("message.send", {"chat_id": "{group}", **CONTENT},         *HIDDEN, "ack", "ack"),
+    nodus("message.send", {"chat_id": "{open}", **CONTENT},          *HIDDEN, "ack", "ack"),
+    nodus("message.send", {"chat_id": "{private}", **CONTENT},       *HIDDEN, "ack", "ack"),
+    nodus("message.read", {"message_id": "{alices}"},                *HIDDEN, "ack", "ack"),
+    nodus("message.read", {"message_id": "{doras}"},                 *HIDDEN, "ack", "ack"),
+    nodus("message.read", {"message_id": "{whisper}"},               *HIDDEN, "ack", "ack"),
+    nodus("chat.read", {"chat_id": "{group}", "up_to_message_id": "{alices}"},
+          *HIDDEN, "ack", "ack"),
+    # A message of another chat.
+    nodus("chat.read", {"chat_id": "{group}", "up_to_message_id": "{whisper}"},
+          *HIDDEN, "not_found", "not_found"),
+    nodus("typing", {"chat_id": "{group}", "is_typing": True},       *HIDDEN, "ack", "ack"),
+    nodus("typing", {"chat_id": "{open}", "is_typing": True},        *HIDDEN, "ack", "ack"),
+    nodus("typing", {"chat_id": "{private}", "is_typing": True},     *HIDDEN, "ack", "ack"),
+    nodus("heartbeat", {},                                     *OUT, "ack", "ack", "ack", "ack"),
+    nodus("ping", {},                                          *OUT, "ack", "ack", "ack", "ack"),
+    nodus("presence.set", {"status": "online"},                *OUT, "ack", "ack", "ack", "ack"),
+    # The owner's own token.
+    nodus("auth.refresh", {"token": "{access}"},
+          *OUT, "forbidden", "forbidden", "forbidden", "ack"),
+    # Of each chat there is a verdict.
+    nodus("resume", {"chats": {"{group}": 1}},
+          *OUT, "resumed", "resumed", "resumed", "resumed"),
+    nodus("resume", {"chats": {"{private}": 1}},
+          *OUT, "resumed", "resumed", "resumed", "resumed"),
+
+    # The same commands in Chatroulette's words.
+    roulette("message.send", {"chat_id": "{group}", **CONTENT},      *HIDDEN, "ack", "ack"),
+    roulette("message.send", {"chat_id": "{open}", **CONTENT},       *HIDDEN, "ack", "ack"),
+    roulette("message.send", {"chat_id": "{private}", **CONTENT},    *HIDDEN, "ack", "ack"),
+    roulette("message.read", {"message_id": "{alices}"},             *HIDDEN, "ack", "ack"),
+    roulette("message.read", {"message_id": "{doras}"},              *HIDDEN, "ack", "ack"),
+    roulette("message.read", {"message_id": "{whisper}"},            *HIDDEN, "ack", "ack"),
+    roulette("chat.read", {"chat_id": "{group}", "up_to_message_id": "{alices}"},
+             *HIDDEN, "ack", "ack"),
+    # A message of another chat.
+    roulette("chat.read", {"chat_id": "{group}", "up_to_message_id": "{whisper}"},
+             *HIDDEN, "not_found", "not_found"),
+    roulette("typing", {"chat_id": "{group}", "is_typing": True},    *HIDDEN, "ack", "ack"),
+    roulette("typing", {"chat_id": "{private}", "is_typing": True},  *HIDDEN, "ack", "ack"),
+    # The chat may stand beside the payload.
+    command("chatroulette", {"type": "typing", "chat_id": "{open}", "payload": {"is_typing": True}},
+            *HIDDEN, "ack", "ack"),
+    roulette("heartbeat", {},                                  *OUT, "ack", "ack", "ack", "ack"),
+    roulette("ping", {},                                       *OUT, "ack", "ack", "ack", "ack"),
+    roulette("presence.set", {"status": "online"},             *OUT, "ack", "ack", "ack", "ack"),
+    roulette("auth.refresh", {"token": "{access}"},
+             *OUT, "forbidden", "forbidden", "forbidden", "ack"),
+    roulette("resume", {"chats": {"{group}": 1}},
+             *OUT, "resumed", "resumed", "resumed", "resumed"),
+    roulette("resume", {"chats": {"{private}": 1}},
+             *OUT, "resumed", "resumed", "resumed", "resumed"),
 ]
 
 HANDSHAKES = [
     handshake("miniapp",                               *OUT, "open", "open", "open", "open"),
     handshake("messenger_api",                         *OUT, "open", "open", "open", "open"),
+    handshake("nodus",                                 *OUT, "open", "open", "open", "open"),
+    handshake("chatroulette",                          *OUT, "open", "open", "open", "open"),
 ]
 # fmt: on

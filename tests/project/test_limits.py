@@ -18,6 +18,8 @@ from messenger.realtime.limits import Buckets, Counter, FrameLimit, Limit
 from tests.people import PASSWORD, bearer, post
 from tests.races import race
 
+# Seconds: far more than any answer takes, and far less than waiting in turn would.
+PROMPT = 3.0
 WHERE = ["here", "redis"] if project.REDIS_URL else ["here"]
 needs_redis = pytest.mark.skipif(not project.REDIS_URL, reason="there is no Redis")
 HEADERS = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP")
@@ -159,7 +161,7 @@ def test_nobody_waits_longer_because_all_come_at_once(away: str) -> None:
 
     outcomes = race(24, timed)
     assert sum(passed for passed, _ in outcomes) == 5
-    assert max(seconds for _, seconds in outcomes) < 1
+    assert max(seconds for _, seconds in outcomes) < PROMPT
 
 
 def test_requests_are_answered_while_redis_is_away(api: Client, alice: User, away: str) -> None:
@@ -169,7 +171,7 @@ def test_requests_are_answered_while_redis_is_away(api: Client, alice: User, awa
         started = time.monotonic()
         assert register(api) == (400 if n < 30 else 429)
         assert api.get("/users_list", headers=headers).status_code == 200
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < PROMPT
 
 
 @needs_redis
@@ -293,7 +295,7 @@ def test_ordinary_requests_are_counted_by_account(
 
 
 def test_frames_have_a_burst_and_who_goes_on_regardless_is_cut_off() -> None:
-    frames = FrameLimit()
+    frames = FrameLimit("alice")
     assert all(frames.admit() for _ in range(frames.BURST))
     refusals = 0
     while not frames.abused:
@@ -302,7 +304,7 @@ def test_frames_have_a_burst_and_who_goes_on_regardless_is_cut_off() -> None:
 
 
 def test_after_a_pause_frames_are_admitted_again() -> None:
-    frames = FrameLimit()
+    frames = FrameLimit("alice")
     while frames.admit():
         pass
     time.sleep(2 / frames.RATE)

@@ -9,14 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.conf import settings as project
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import connection
 
-from messenger import checks, env
+from messenger import env
 
 KEY = {"SECRET_KEY": "only-for-tests-" + "0" * 40}
 SHOW = """
@@ -51,6 +49,8 @@ BAD = {
     "REFRESH_TOKEN_DAYS is '1.5'": {**KEY, "REFRESH_TOKEN_DAYS": "1.5"},
     "ACCESS_TOKEN_MINUTES is '61'": {**KEY, "ACCESS_TOKEN_MINUTES": "61"},
     "DATABASE_URL starts with 'mysql'": {**KEY, "DATABASE_URL": "mysql://localhost/x"},
+    "REDIS_URL starts with 'http'": {**KEY, "REDIS_URL": "http://localhost/0"},
+    "REDIS_URL names no master": {**KEY, "REDIS_URL": "redis+sentinel://one:26379/0"},
 }
 
 
@@ -105,6 +105,13 @@ def test_for_strangers_it_is_closed_unless_opened() -> None:
     https = read({**KEY, "HTTPS": "on"})
     assert https["SESSION_COOKIE_SECURE"] == https["CSRF_COOKIE_SECURE"] == "True"
     assert int(https["SECURE_HSTS_SECONDS"]) > 0
+    assert https["SECURE_SSL_REDIRECT"] == https["LANGUAGE_COOKIE_SECURE"] == "True"
+    assert found["SECURE_SSL_REDIRECT"] == https["SECURE_HSTS_INCLUDE_SUBDOMAINS"] == "False"
+    whole = read({**KEY, "HTTPS": "on", "HSTS_SUBDOMAINS": "on"})
+    assert whole["SECURE_HSTS_INCLUDE_SUBDOMAINS"] == "True"
+    for cookie in ("SESSION", "CSRF", "LANGUAGE"):
+        assert https[f"{cookie}_COOKIE_HTTPONLY"] == https[f"{cookie}_COOKIE_SECURE"] == "True"
+        assert https[f"{cookie}_COOKIE_SAMESITE"] == "'Lax'"
 
 
 @pytest.mark.parametrize(
@@ -140,6 +147,31 @@ def test_a_database_is_read_from_its_address() -> None:
     assert env.database("sqlite:///x.db")["NAME"] == "x.db"
 
 
+def test_redis_is_read_from_its_addresses() -> None:
+    one, two = "redis://:p@one:6379/0", "rediss://two:6379/1"
+    assert env.redis_hosts(f"{one}, {two}") == [{"address": one}, {"address": two}]
+    assert env.redis_hosts("redis+sentinel://us%40er:p%2Fw@one,[::1]:26380/chat/3") == [
+        {
+            "sentinels": [("one", 26379), ("::1", 26380)],
+            "master_name": "chat",
+            "db": 3,
+            "username": "us@er",
+            "password": "p/w",
+            "sentinel_kwargs": {},
+        }
+    ]
+    (guarded,) = env.redis_hosts("redis+sentinel://one:26379/chat/0?sentinel_password=p%26w")
+    assert guarded["sentinel_kwargs"] == {"password": "p&w"} and guarded["password"] is None
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "one", "one/chat", "one/chat/x", "one:x/chat/0", "/chat/0", "one,,two/chat/0"]
+)
+def test_sentinels_without_a_master_or_a_host_are_refused(rest: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="names no master"):
+        env.redis_hosts(f"redis+sentinel://{rest}")
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "x", "-1", "80.0", ""])
 def test_a_port_that_is_none_is_told(port: str) -> None:
     with pytest.raises(CommandError, match="say a number from 1 to 65535"):
@@ -150,52 +182,3 @@ def test_a_server_that_is_none_is_told(monkeypatch: Any) -> None:
     monkeypatch.setenv("SERVER", "apache")
     with pytest.raises(CommandError, match="say daphne or uvicorn"):
         call_command("serve")
-
-
-# --- manage.py check -------------------------------------------------------------------------
-
-
-def test_there_is_nothing_to_complain_of() -> None:
-    call_command("check", databases=["default"], fail_level="WARNING")
-    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
-    assert checks.production() == []
-
-
-def test_connections_that_are_kept_are_a_mistake(monkeypatch: Any) -> None:
-    monkeypatch.setitem(project.DATABASES["default"], "CONN_MAX_AGE", 60)
-    assert [found.id for found in checks.connections_are_not_kept()] == ["messenger.E002"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "id"),
-    [
-        ("ALLOWED_HOSTS", ["*"], "messenger.W001"),
-        ("JWT_KEY", "short", "messenger.W002"),
-        ("JWT_KEY", project.SECRET_KEY, "messenger.W002"),
-        ("RATE_LIMITS", False, "messenger.W003"),
-    ],
-)
-def test_what_is_dangerous_among_strangers_is_told(
-    settings: Any, name: str, value: Any, id: str
-) -> None:
-    setattr(settings, name, value)
-    assert [found.id for found in checks.production()] == [id]
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no locales")
-def test_a_database_that_knows_no_cyrillic_is_a_mistake() -> None:
-    name = connection.settings_dict["NAME"]
-    other = f"{name}_c"
-    locale = "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
-    with psycopg.connect(project.DATABASE_URL, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {other} {locale}")
-        connection.close()
-        connection.settings_dict["NAME"] = other
-        try:
-            found = checks.database_knows_cyrillic(databases=["default"])
-        finally:
-            connection.close()
-            connection.settings_dict["NAME"] = name
-            server.execute(f"DROP DATABASE {other}")
-    assert [message.id for message in found] == ["messenger.E001"]
-    assert checks.database_knows_cyrillic(databases=["default"]) == []

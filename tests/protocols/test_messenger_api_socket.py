@@ -292,7 +292,8 @@ async def test_a_status_reaches_everybody_who_shares_a_chat_once_and_nobody_else
         messenger_api(charlie, statuses=True) as c,
         miniapp(bob) as m,
     ):
-        await in_db(tell, [Change(user.id, online=False, at=0) for user in (alice, bob, charlie)])
+        gone = [Change(u.id, "offline", at=0, was="online") for u in (alice, bob, charlie)]
+        await in_db(tell, gone)
         status = {"type": "user_status", "user_id": alice.id, "status": "offline"}
         assert await b.until(status="offline") == status
         await a.until(user_id=bob.id, status="offline")

@@ -16,6 +16,7 @@ MESSAGES = "/api/v1/messages"
 FIELDS = {
     "id", "uuid", "chat_id", "seq", "author_id", "type", "content", "payload", "status", "ts",
     "reply_to_id", "is_deleted", "deleted_at", "updated_at", "reactions",
+    "is_edited", "edited_at", "read_at", "likes_count", "liked_by", "liked_at",
 }  # fmt: skip
 
 
@@ -45,6 +46,12 @@ def test_a_message_is_sent_and_found_again(alice: User, bob: User, group: Chat) 
         "is_deleted": False,
         "deleted_at": None,
         "updated_at": None,
+        "is_edited": False,
+        "edited_at": None,
+        "read_at": None,
+        "likes_count": 0,
+        "liked_by": [],
+        "liked_at": None,
         "reactions": [],
     }
     for ref in (sent["id"], sent["uuid"]):
@@ -228,6 +235,11 @@ def test_a_reaction_comes_shows_and_goes(alice: User, bob: User, group: Chat) ->
     again = post(client(bob), f"{path}/", {"emoji": "👍"})
     assert (again.status_code, again.json()) == (200, reaction)
     assert client(alice).get(f"{MESSAGES}/{sent['id']}").json()["reactions"] == [reaction]
+    like = post(client(alice), path, {"emoji": "❤"}).json()
+    liked = {"likes_count": 1, "liked_by": [alice.id], "liked_at": like["created_at"]}
+    shown = page(alice, group)["messages"][0]
+    assert {name: shown[name] for name in liked} == liked
+    assert client(alice).delete(f"{path}/{quote('❤')}").status_code == 204
     assert page(alice, group)["messages"][0]["reactions"] == [reaction]
     # One's own, not another's.
     assert client(alice).delete(f"{path}/{quote('👍')}").status_code == 404

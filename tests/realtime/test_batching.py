@@ -5,8 +5,12 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+from django.db import OperationalError
+
 from messenger.batches import Held
-from messenger.errors import Internal
+from messenger.errors import Internal, Unavailable
+from messenger.realtime import batching
 from messenger.realtime.batching import ANYTHING, HELD_UP, Batcher
 from messenger.realtime.threads import writers
 
@@ -30,6 +34,8 @@ class Store:
         assert self.gate.wait(10)
         if "poison" in commands:
             raise RuntimeError("poison")
+        if "away" in commands:
+            raise OperationalError("connection failed")
         return [f"done {command}" for command in commands]
 
 
@@ -75,6 +81,28 @@ async def test_a_batch_that_fails_is_answered_and_the_next_one_runs() -> None:
     batcher = Batcher(store.together, writers)
     assert isinstance(await batcher.carry_out("poison"), Internal)
     assert await batcher.carry_out("next") == "done next"
+
+
+async def test_a_database_that_is_away_is_no_mistake_of_ours() -> None:
+    batcher = Batcher(Store().together, writers)
+    assert isinstance(await batcher.carry_out("away"), Unavailable)
+
+
+async def test_who_waits_behind_a_batch_that_hangs_is_told_and_nothing_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "PATIENCE", 0.2)
+    store = Store()
+    batcher = Batcher(store.together, writers, key=lambda command: "one chat")
+    store.gate.clear()
+    first = asyncio.create_task(batcher.carry_out("first"))
+    await asyncio.to_thread(store.entered.acquire)
+    assert isinstance(await batcher.carry_out("second"), Unavailable)
+    assert not first.done()
+    store.gate.set()
+    assert await first == "done first"
+    assert await batcher.carry_out("third") == "done third"
+    assert store.batches == [["first"], ["third"]]
 
 
 async def test_an_answer_that_cannot_be_given_does_not_keep_the_others_from_theirs() -> None:

@@ -83,8 +83,7 @@ async def test_a_gap_is_filled_from_the_log_before_anybody_sees_it(
 async def test_a_last_event_that_was_lost_is_found_by_comparing_with_the_log(
     alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "COMPARE", 0.1)
-    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "COMPARE", 0.05)
     Snatched(monkeypatch)
     async with miniapp(bob) as b:
         await say(alice, group, "1", "2")
@@ -121,8 +120,7 @@ async def _away(*args: Any) -> None:
 async def test_a_new_chat_reaches_members_though_the_news_was_lost(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "COMPARE", 0.1)
-    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "COMPARE", 0.05)
     monkeypatch.setattr(watch, "RECHECK", 0.1)
     Snatched(monkeypatch)
     async with miniapp(bob) as b:
@@ -225,7 +223,7 @@ async def test_a_private_chat_that_somebody_holds_holds_up_no_other(
 async def test_a_logout_whose_news_was_lost_closes_the_socket_all_the_same(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "COMPARE", 0.05)
     async with miniapp(alice) as a:
         Snatched(monkeypatch)
         await in_db(lambda: end_logins(alice.id, reason="logout"))
@@ -252,8 +250,7 @@ async def test_a_hub_without_sockets_keeps_nothing(alice: User, group: Chat) -> 
 async def test_a_membership_that_is_gone_from_the_database_is_noticed(
     alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "COMPARE", 0.1)
-    monkeypatch.setattr(watch, "COMPARE_ALONE", 0.05)
+    monkeypatch.setattr(watch, "COMPARE", 0.05)
     monkeypatch.setattr(watch, "RECHECK", 0.1)
     async with miniapp(bob):
         Snatched(monkeypatch)

@@ -6,7 +6,8 @@ import orjson
 
 from messaging.events import MessageSent
 from messenger.events import ChatEvent
-from messenger.protocols.base import Incoming, Protocol, To
+from messenger.protocols.base import Protocol, To
+from messenger.protocols.flat import Flat
 from messenger.realtime.handshake import Session
 from messenger.realtime.socket import Bundle, Socket
 from messenger.realtime.stream import Stream
@@ -31,14 +32,7 @@ class Ear:
 
 
 def plain(skips_origin: bool = False) -> Protocol:
-    protocol = Protocol(
-        "plain",
-        "plain",
-        lambda f: Incoming("", f),
-        lambda n, w, r: w,
-        lambda e, i: {},
-        skips_origin=skips_origin,
-    )
+    protocol = Protocol("plain", "plain", Flat("event"), skips_origin=skips_origin)
     protocol.on(MessageSent)(lambda event: {"seq": event.seq})
     return protocol
 

@@ -12,7 +12,7 @@ from chats.models import Chat
 from chats.services import add_member, create_chat, remove_member
 from messaging.services import send_message
 from messenger.events import Event
-from messenger.realtime import doorbell
+from messenger.realtime import doorbell, resume
 from messenger.realtime import hub as hubs
 from messenger.realtime.threads import in_db
 from tests.sockets import messenger_api
@@ -91,7 +91,7 @@ async def test_being_removed_from_one_chat_loses_nothing_of_another(
         while (await a.get())["message"]["text"] != "secret":
             pass
         # As one does who read the database before the removal.
-        monkeypatch.setattr(hubs, "in_db", slowly)
+        monkeypatch.setattr(resume, "in_db", slowly)
         hub.subscribe(socket, group.id, before)
         for chat in (other, group, other):
             await in_db(partial(send_message, alice, chat=chat.id, content=chat.name))
@@ -119,7 +119,7 @@ async def test_who_is_removed_and_comes_back_while_arriving_hears_all_but_what_w
         await in_db(partial(remove_member, alice, chat=group, user=bob))
         await in_db(partial(send_message, alice, chat=group.id, content="between"))
         await a.get(type="new_message")
-        monkeypatch.setattr(hubs, "in_db", slowly)
+        monkeypatch.setattr(resume, "in_db", slowly)
         hub.subscribe(socket, group.id, before)
         await in_db(partial(add_member, alice, chat=group, user=bob))
         await in_db(partial(send_message, alice, chat=group.id, content="after"))

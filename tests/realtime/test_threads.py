@@ -4,11 +4,12 @@ import asyncio
 import time
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from accounts.models import User
 from chats.models import Chat
-from messenger.realtime.threads import in_db, readers
+from messenger.realtime import threads
+from messenger.realtime.threads import Pool, in_db, readers
 from tests.sockets import miniapp
 
 on_postgres = pytest.mark.skipif(
@@ -58,3 +59,40 @@ async def test_connections_that_the_server_closed_fail_no_query() -> None:
 async def test_there_are_no_more_connections_than_threads() -> None:
     backends = await asyncio.gather(*(in_db(_backend) for _ in range(200)))
     assert len(set(backends)) <= readers.size
+
+
+def _sleep(seconds: float, times: int = 1) -> int:
+    with connection.cursor() as cursor:
+        for _ in range(times):
+            cursor.execute("SELECT pg_sleep(%s)", [seconds])
+    return times
+
+
+@on_postgres
+async def test_a_database_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would say so itself if it could, after five seconds."""
+    monkeypatch.setattr(threads, "ANSWER", 0.5)
+    with pytest.raises(OperationalError):
+        await in_db(_sleep, 4)
+    assert await in_db(_backend)
+
+
+@on_postgres
+async def test_a_long_job_that_gets_its_answers_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threads, "ANSWER", 1.0)
+    assert await in_db(_sleep, 0.1, 22) == 22
+
+
+async def test_who_waits_for_a_thread_in_vain_is_told() -> None:
+    pool = Pool("test", 1, patience=0.1)
+    done: list[int] = []
+    running = pool.submit(time.sleep, 0.5)
+    waiting = pool.submit(done.append, 1)
+    with pytest.raises(OperationalError):
+        await waiting
+    assert not running.done()
+    await running
+    await pool.submit(done.append, 2)
+    assert done == [2]
