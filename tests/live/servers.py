@@ -2,14 +2,14 @@
 
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,13 @@ from django.db import connection
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket
 
+from tests import contracts_ws
+from tests.people import PASSWORD
+from tests.ports import free_port
+
 PATIENCE = 15.0
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+# Seconds for a server to start, beside all that other tests are doing.
+STARTING = 45.0
 
 
 def database_url() -> str:
@@ -77,8 +77,13 @@ class Server:
         return self.process.wait(PATIENCE)
 
 
+SERVE = ("manage.py", "serve")
+
+
 @contextmanager
-def serving(folder: Path, server: str = "daphne", **environment: str) -> Iterator[Server]:
+def serving(
+    folder: Path, server: str = "daphne", program: Sequence[str] = SERVE, **environment: str
+) -> Iterator[Server]:
     """A server process on a free port, ready; killed at the end if it is still there."""
     port = free_port()
     log = folder / f"server-{port}.log"
@@ -87,11 +92,14 @@ def serving(folder: Path, server: str = "daphne", **environment: str) -> Iterato
         "DATABASE_URL": database_url(),
         "PORT": str(port),
         "SERVER": server,
+        # Many servers share one PostgreSQL here, with its hundred connections.
+        "DB_READERS": "2",
+        "DB_WRITERS": "2",
         **environment,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve"],
+            [sys.executable, *program],
             cwd=settings.BASE_DIR,
             env=environment,
             stdout=output,
@@ -99,7 +107,7 @@ def serving(folder: Path, server: str = "daphne", **environment: str) -> Iterato
         )
     started = Server(process, port, log)
     try:
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + STARTING
         while started.get("/healthz") != 200:
             assert process.poll() is None and time.monotonic() < until, log.read_text()
             time.sleep(0.05)
@@ -108,11 +116,20 @@ def serving(folder: Path, server: str = "daphne", **environment: str) -> Iterato
         if process.poll() is None:
             process.kill()
             process.wait()
+    assert secrets_in(log.read_text(errors="replace")) == []
+
+
+def secrets_in(log: str) -> list[str]:
+    """Tokens, and the password that all people of the tests have: nothing that a log may hold."""
+    return re.findall(rf"eyJ[\w-]+\.[\w-]+\.[\w-]+|{re.escape(PASSWORD)}", log)
 
 
 async def get(client: ClientConnection, **expected: Any) -> Any:
-    """The next frame, which must have these fields."""
+    """The next frame, which must have these fields and be documented."""
     frame = json.loads(await client.recv())
+    contract = contracts_ws.at(client.request.path) if client.request else None
+    if contract is not None:
+        contract.check(frame)
     assert {name: frame.get(name) for name in expected} == expected, frame
     return frame
 

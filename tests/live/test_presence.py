@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from django.conf import settings
 from websockets.asyncio.client import ClientConnection
@@ -16,8 +17,8 @@ from chats.models import Chat
 from chats.services import add_member
 from messenger.realtime.threads import in_db
 from presence import selectors
-from tests.live.servers import Server, serving
-from tests.people import make_user, token
+from tests.live.servers import Server, get, serving
+from tests.people import bearer, make_user, token
 
 # Seconds.
 LEASE, GRACE = 2, 1
@@ -75,6 +76,47 @@ async def test_the_people_of_a_killed_process_are_offline_within_the_lease_and_o
             assert [s[:2] for s in await statuses(a, GRACE + 1.5)] == [(bob.id, "offline")]
             with pytest.raises(Exception, match="no close frame|1006|closed"):
                 await c.recv()
+
+
+@needs_redis
+async def test_a_heartbeat_and_typing_lapse_once_whoever_runs(
+    alice: User, bob: User, group: Chat, tmp_path: Path
+) -> None:
+    """Two processes look for what has lapsed, the one that was told of it dies, one tells."""
+    quick = {**QUICK, "PRESENCE_HEARTBEAT_SECONDS": "5"}
+    with serving(tmp_path, **quick) as one, serving(tmp_path, **quick) as other:
+        headers = {"Authorization": f"Bearer {await in_db(token, alice)}"}
+        async with (
+            one.open("/api/v1/ws", additional_headers=headers) as a,
+            httpx.AsyncClient(base_url=other.url, headers=await in_db(bearer, bob)) as bobs,
+        ):
+            started = time.monotonic()
+            assert (await bobs.post("/api/v1/presence/heartbeat")).status_code == 204
+            typing = {"chat_id": group.id, "is_typing": True}
+            assert (await bobs.post("/api/v1/presence/typing", json=typing)).status_code == 204
+            await asyncio.sleep(0.3)
+            other.stop(signal.SIGKILL)
+            said = []
+            try:
+                async with asyncio.timeout(12):
+                    while True:
+                        frame = await get(a)
+                        said.append((frame["event"], *list(frame["data"].values())[1:]))
+                        at = time.monotonic() - started
+                        if said[-1][:2] == ("user.presence", "offline"):
+                            assert 4.5 < at < 7.5
+                        if said[-1] == ("user.typing", bob.id, False):
+                            assert 9.5 < at < 11.5
+            except TimeoutError:
+                pass
+        assert [words[:2] for words in said if words[0] == "user.presence"] == [
+            ("user.presence", "online"),
+            ("user.presence", "offline"),
+        ]
+        assert [words for words in said if words[0] == "user.typing"] == [
+            ("user.typing", bob.id, True),
+            ("user.typing", bob.id, False),
+        ]
 
 
 @needs_redis

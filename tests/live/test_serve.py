@@ -18,6 +18,7 @@ from messaging.models import Message
 from messenger.realtime.threads import in_db
 from tests.live.servers import ask, closed, get, serving
 from tests.people import token
+from tests.processes import memory_of
 
 each_server = pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 
@@ -62,12 +63,12 @@ async def test_a_client_that_does_not_read_is_closed_and_costs_little(
             return slowest
 
         await talk(20, b, deaf)
-        before = _memory(server.process.pid)
+        before = memory_of(server.process.pid)
         deaf.transport.pause_reading()
         slowest = await talk(32, b)
         # 31 MB went by it. What the kernel's buffers take does not wait in the server; what the
         # server needs anyhow for that many messages is a few MB.
-        assert _memory(server.process.pid) - before < 26_000
+        assert memory_of(server.process.pid) - before < 26_000 * 1024
         assert "too slow" in server.log.read_text()
         assert slowest < 5
         deaf.transport.abort()
@@ -108,14 +109,6 @@ def test_a_bad_port_is_a_sentence(port: str) -> None:
     assert done.returncode == 1 and "The port is" in done.stderr
 
 
-def _memory(pid: int) -> int:
-    """Kilobytes that the process holds."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1])
-    raise AssertionError("no VmRSS")
-
-
 @each_server
 async def test_a_flood_is_not_taken_in_faster_than_it_is_handled(
     kind: str, alice: User, bob: User, group: Chat, tmp_path: Path
@@ -125,7 +118,7 @@ async def test_a_flood_is_not_taken_in_faster_than_it_is_handled(
         async with server.connect(tokens[0], compression=None) as a, server.connect(tokens[1]) as b:
             await get(a, action="unread_messages")
             await get(b, action="unread_messages")
-            before = _memory(server.process.pid)
+            before = memory_of(server.process.pid)
             # Each waits for the one before it to be looked up: 24 MB that come faster than that.
             nobody = ["00000000-0000-0000-0000-000000000000"]
             create = {"action": "create_chat", "type": "group", "name": "x", "user_ids": nobody}
@@ -140,7 +133,7 @@ async def test_a_flood_is_not_taken_in_faster_than_it_is_handled(
                 while (await get(a))["action"] != "error":
                     pass
             await flood
-            assert _memory(server.process.pid) - before < 16_000
+            assert memory_of(server.process.pid) - before < 16_000 * 1024
 
 
 async def _send_all(client: ClientConnection, frame: str, count: int) -> None:

@@ -12,14 +12,18 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
+from websockets.asyncio.client import ClientConnection
 
+from accounts import tickets
 from accounts.models import User
 from accounts.services import ban
+from accounts.tokens import read_access
 from chats.models import Chat
 from chats.services import remove_member
 from messenger.realtime.threads import in_db
-from tests.live.servers import ask, closed, free_port, get, serving
+from tests.live.servers import ask, closed, get, serving
 from tests.people import token
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(not settings.REDIS_URL, reason="needs Redis"),
@@ -122,3 +126,54 @@ async def test_without_redis_messages_cross_by_the_log_and_it_comes_back_by_itse
                 await ask(a, {**frame, "text": "back"}, action="message_sent")
                 assert (await get(b))["data"]["text"] == "back"
                 assert time.monotonic() - started < 0.5
+
+
+async def test_who_loses_a_process_resumes_at_another(
+    alice: User, bob: User, group: Chat, tmp_path: Path
+) -> None:
+    """What bob had not heard when his process was killed he hears from the other one, in order."""
+    with serving(tmp_path) as one, serving(tmp_path, "uvicorn") as two:
+        path = "/api/v1/ws"
+        alices = {"Authorization": f"Bearer {await in_db(token, alice)}"}
+        access = await in_db(token, bob)
+        async with two.open(path, additional_headers=alices) as a:
+            heard: list[int] = []
+
+            async def say(text: str) -> None:
+                data = {"chat_id": group.id, "content": text}
+                await a.send(json.dumps({"event": "message.send", "data": data}))
+
+            async def hear(client: ClientConnection) -> None:
+                frame = await get(client)
+                if "seq" in frame:
+                    assert frame["prev_seq"] == (heard[-1] if heard else 1)
+                    heard.append(frame["seq"])
+
+            async with one.open(
+                path, additional_headers={"Authorization": f"Bearer {access}"}
+            ) as b:
+                await b.send(json.dumps({"event": "ping", "request_id": 1}))
+                while (await get(b)).get("request_id") != 1:
+                    pass
+                for number in range(5):
+                    await say(f"{number}")
+                while len(heard) < 5:
+                    await hear(b)
+                one.process.kill()
+                for number in range(20):
+                    await say(f"missed {number}")
+            # A single-use ticket, made in one process, opens a socket at any.
+            claims = read_access(access)
+            ticket = await in_db(tickets.issue, claims)
+            async with two.open(f"{path}?ticket={ticket}") as b:
+                await say("while it connects")
+                resume = {"chats": {str(group.id): heard[-1]}}
+                await b.send(json.dumps({"event": "resume", "data": resume, "request_id": 2}))
+                while (frame := await get(b)).get("event") != "resumed":
+                    # What came before it was asked for, comes again.
+                    if frame.get("prev_seq") == heard[-1]:
+                        heard.append(frame["seq"])
+                await say("afterwards")
+                while len(heard) < 27:
+                    await hear(b)
+            assert heard == list(range(2, 29))

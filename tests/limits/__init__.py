@@ -1,0 +1,1 @@
+"""Limits as whoever comes over the network meets them."""
