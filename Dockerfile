@@ -4,8 +4,8 @@ FROM python:3.13-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 
-COPY requirements.txt .
-RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+COPY requirements.lock .
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
 
 COPY manage.py ./
 COPY messenger messenger
@@ -13,6 +13,7 @@ COPY accounts accounts
 COPY chats chats
 COPY messaging messaging
 COPY presence presence
+COPY locale locale
 COPY templates templates
 COPY static static
 

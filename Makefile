@@ -1,10 +1,11 @@
-# Four words to work here. `make` alone tells what they do.
+# The words to work here. `make` alone tells what they do.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
+NEW_KEY = $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))"
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +28,14 @@ check: .venv/dev ## lint, types, missing migrations
 	$(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check
+	@set -a && . docker/production.env && SECRET_KEY=$$($(NEW_KEY)) && JWT_KEY=$$($(NEW_KEY)) && \
+	 $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+faults: .venv/dev ## break everything, one after the other, and count what is lost (PROFILE=short, ONLY=F3,F6)
+	@$(BIN)/python -m tests.faults --profile $(or $(PROFILE),full) $(if $(ONLY),--only $(ONLY))
+
+soak: .venv/dev ## run for long (MINUTES=60) and see whether anything grows
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),60)
 
 bench: .venv/dev ## measure, against the textbook way, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
@@ -34,8 +43,8 @@ bench: .venv/dev ## measure, against the textbook way, and write docs/benchmarks
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/run: .venv/bin/python requirements.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+.venv/run: .venv/bin/python requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch .venv/run
 
 .venv/dev: .venv/bin/python requirements.txt requirements-dev.txt
@@ -44,6 +53,6 @@ bench: .venv/dev ## measure, against the textbook way, and write docs/benchmarks
 
 # A key of this machine's own, for running without setting one.
 var/secret:
-	@mkdir -p var && umask 077 && $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))" > var/secret
+	@mkdir -p var && umask 077 && $(NEW_KEY) > var/secret
 
-.PHONY: help run test check bench
+.PHONY: help run test check faults soak bench
