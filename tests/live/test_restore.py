@@ -146,7 +146,6 @@ async def test_after_the_command_nobody_takes_other_messages_for_those_that_were
 
     await in_db(partial(call_command, "restored", verbosity=0, stdout=StringIO()))
     async with nodus(alice) as a, nodus(bob) as b:
-        a.skips = b.skips = "user.online"
         # Since the backup he had seen as much as happens now.
         for number in range(3):
             data = {"chat_id": group.id, "content": f"{number}"}
