@@ -254,6 +254,10 @@ class Client:
             self.trouble = f"{method} {path} was answered by {answer.status} {answer.error}"
         return answer
 
+    @property
+    def connected(self) -> bool:
+        return self._socket is not None
+
     # --- what a protocol says -----------------------------------------------------------------
 
     def path(self) -> str:

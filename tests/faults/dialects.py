@@ -4,7 +4,7 @@ that is known, else by reading what it missed beside its socket.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.faults import wire
@@ -192,6 +192,10 @@ class MiniApp(Client):
             await self._greeted.wait()
         return not self._truncated or await history_of(self)
 
+    async def rejoined(self) -> None:
+        # The greeting is without what was said before; it may have left while it was away.
+        await again(self, lambda: history_of(self))
+
     async def send(self, content: str, key: str, timeout: float) -> Answer | None:
         data = {"chat_id": self.person.chat, "text": content, "client_message_id": key}
         return await self.command("send_message", data, timeout)
@@ -227,11 +231,16 @@ class MessengerApi(Client):
         return answer.result == "ok" and await history_of(self)
 
     async def rejoined(self) -> None:
-        self.ready.clear()
-        while self._socket is not None and not await self.catch_up():
-            await asyncio.sleep(PAUSE)
-        if self._socket is not None:
-            self.ready.set()
+        await again(self, self.catch_up)
+
+
+async def again(client: Client, catch_up: Callable[[], Awaitable[bool]]) -> None:
+    """Have it catch up on a socket that stays open; not, if it is lost meanwhile."""
+    client.ready.clear()
+    while client.connected and not await catch_up():
+        await asyncio.sleep(PAUSE)
+    if client.connected:
+        client.ready.set()
 
 
 async def history_of(client: Client) -> bool:

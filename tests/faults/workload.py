@@ -83,6 +83,7 @@ class Workload:
         self._writing = asyncio.Event()
         self._giving_up = False
         self._moving: set[int] = set()
+        self._written: Counter[int] = Counter()
         self._doubtful: set[tuple[str, int]] = set()
         self._liked: dict[int, list[str]] = defaultdict(list)
         self._began = (0.0, 0.0)
@@ -209,6 +210,14 @@ class Workload:
         await asyncio.sleep(0)
         await self.all_ready()
 
+    def burst(self, process: int, count: int = 3) -> None:
+        """Who writes and has a socket at this process writes so many messages at one moment."""
+        writers = [one for witnesses in self._witnesses.values() for one in witnesses]
+        for client in self.clients:
+            if client.person in writers and client.process == process and client.ready.is_set():
+                for _ in range(count):
+                    self._begin(self._send(client))
+
     # --- what people do -----------------------------------------------------------------------
 
     def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
@@ -234,30 +243,31 @@ class Workload:
 
     async def _write(self, client: Client) -> None:
         await asyncio.sleep(self.random.uniform(0, 1 / self.size.rate))
-        number, due = 0, time.monotonic()
+        due = time.monotonic()
         mine: set[asyncio.Task[None]] = set()
         while True:
             if len(mine) < UNANSWERED:
-                number += 1
-                task = self._begin(self._send(client, number))
+                task = self._begin(self._send(client))
                 mine.add(task)
                 task.add_done_callback(mine.discard)
             due = max(due + 1 / self.size.rate, time.monotonic() - 1)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
-    async def _send(self, client: Client, number: int) -> None:
+    async def _send(self, client: Client) -> None:
         """One message, until it is answered; some of them twice."""
+        self._written[client.number] += 1
+        number = self._written[client.number]
         by_rest = self.random.random() < self.size.by_rest
         again = self.random.random()
         tries = [self._try(client, number, by_rest)]
         if again < self.size.retried / 2:
             tries.append(self._try(client, number, not by_rest))
         answers = await asyncio.gather(*tries)
-        pause = 0.1
+        pause, process = 0.1, client.process
         while not self._giving_up and not any(answer.final for answer in answers):
             await asyncio.sleep(random.uniform(pause / 2, pause))
             pause = min(2.0, pause * 2)
-            process = random.randrange(len(self.cluster.apps))
+            process = (process + 1) % len(self.cluster.apps)
             answers = [await self._try(client, number, random.random() < 0.5, process)]
         if self.size.retried / 2 <= again < self.size.retried:
             await self._try(client, number, random.random() < self.size.by_rest)

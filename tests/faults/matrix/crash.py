@@ -15,9 +15,10 @@ from tests.faults.workload import NotReady, Workload
 
 # Those that come as often as the plan says; the others a quarter as often.
 FIRST = ("send.locked", "send.half-inserted", "send.inserted", "send.committed", "send.answered")
-# Seconds that a process may take to come to the moment: batches of several are rare, and so is
-# somebody's coming or going.
+# Seconds that a process may take to come to the moment: somebody's coming or going is rare.
 PATIENCE = 45.0
+# Seconds between two bursts of messages, without which few batches have a half.
+BURST = 0.5
 # Seconds after which another process has found in the log what it was not told.
 BY_THE_LOG = 5.0
 
@@ -77,7 +78,7 @@ def _when(point: str) -> str:
 async def _death(app: App, workload: Workload, point: str) -> Death | None:
     """Bring people to the process until it dies; None if it does not come to the point."""
     before = len(app.log.read_text(errors="replace"))
-    visiting = asyncio.create_task(_visit(workload))
+    visiting = asyncio.create_task(_visit(workload, app, burst="half" in point))
     try:
         async with asyncio.timeout(PATIENCE):
             code = await app.ended()
@@ -94,11 +95,13 @@ async def _death(app: App, workload: Workload, point: str) -> Death | None:
     return Death(point, workload.history.now(), app.number, frozenset(messages))
 
 
-async def _visit(workload: Workload) -> None:
+async def _visit(workload: Workload, app: App, *, burst: bool) -> None:
     while True:
         with contextlib.suppress(NotReady):
             await workload.rebalance()
-        await asyncio.sleep(1)
+        if burst:
+            workload.burst(app.number)
+        await asyncio.sleep(BURST if burst else 1)
 
 
 def _found_again(history: History, deaths: Iterable[Death]) -> list[Bar]:

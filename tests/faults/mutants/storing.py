@@ -62,8 +62,9 @@ def raw_ids() -> None:
                 [len(commands)],
             )
             reserved.ids = [id for (id,) in cursor.fetchall()]
-        if random.random() < 0.2:
-            time.sleep(random.uniform(0, 0.06))
+        # What a busy database, or a long transaction, makes of any.
+        if random.random() < 0.3:
+            time.sleep(random.uniform(0.05, 0.4))
         return real(commands, wait)
 
     @around(sending, "insert_many")
