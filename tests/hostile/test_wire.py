@@ -3,12 +3,14 @@ Frames that no library would send, against real servers: the socket answers, or 
 code that says why, or is cut. Nobody else notices.
 """
 
+import asyncio
+
 import pytest
 
 from accounts.models import User
 from chats.models import Chat
 from messenger.realtime.threads import in_db
-from messenger.serving import MOST_PIECES
+from messenger.serving import CLOSE_PATIENCE, MOST_PIECES
 from tests.hostile.live import scene
 from tests.hostile.tally import tally
 from tests.hostile.wire import BINARY, CLOSE, CUT, PING, Line, frame, line, text
@@ -176,3 +178,21 @@ async def test_a_client_may_go_in_the_middle_of_anything(
                         mine.reset()
                 tally.count("bytes", "a socket's end", f"{name}, politely: {politely}")
         await others.still_hear()
+
+
+async def test_who_answers_a_close_frame_slowly_is_not_cut_off_before(
+    attacked: Attacked, charlie: User
+) -> None:
+    access = await in_db(token, charlie)
+    async with line(attacked[0]) as mine, line(attacked[0]) as other:
+        await opened(mine, access)
+        await other.send(
+            f"POST /api/v1/auth/logout HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Authorization: Bearer {access}\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        assert (await other.answer()).status == 204
+        assert await mine.said() == 4401
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(mine.reader.read(1), CLOSE_PATIENCE / 2)
+        await mine.send(frame((4401).to_bytes(2), CLOSE))
+        assert await mine.hung_up()
