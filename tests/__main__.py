@@ -9,6 +9,9 @@ REQUIRE_SERVICES=1 makes it a failure if they are not found. What ran is said at
 Without options the legs run side by side, each in three parts: what waits for processes and clocks
 most of the time, and two of the rest. What has nothing to do with where things are kept (marked
 `once`) runs in the last leg only.
+
+Six of them at once are a busy machine, and tests of patience know no better than to call it slow: a
+few that fail are heard a second time, alone. What passes only then is named at the end.
 """
 
 import os
@@ -32,6 +35,8 @@ WAITING = ("clients", "limits", "live", "presence", "realtime")
 BUSY = ("fuzz", "hostile", "project")
 # Seconds between words about how far it is.
 WORD = 10
+# Failures of a part that are heard again; more than that are no accident.
+HEARD_AGAIN = 3
 
 
 def find_postgres() -> str:
@@ -98,9 +103,12 @@ class Part:
         self.output = output
         # Their own databases have other names: the number of the process is in them.
         command = [sys.executable, "-m", "pytest", "--color=no", "-q", *options]
+        self.environment = leg.environment(number)
+        self.only_alone: list[str] = []
+        """Tests that failed beside others, and passed alone."""
         with output.open("wb") as file:
             self.process = subprocess.Popen(
-                command, env=leg.environment(number), stdout=file, stderr=subprocess.STDOUT
+                command, env=self.environment, stdout=file, stderr=subprocess.STDOUT
             )
 
     @property
@@ -110,6 +118,20 @@ class Part:
     def progress(self) -> str:
         percents = re.findall(r"\[ *(\d+)%\]", self.said)
         return f"{self.leg.name} {percents[-1] if percents else 0} %"
+
+    @property
+    def passed(self) -> bool:
+        return self.process.returncode == 0 or bool(self.only_alone)
+
+    def hear_again(self) -> None:
+        """Run the few that failed once more, with nothing beside them."""
+        failed = re.findall(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", self.said, re.MULTILINE)
+        if self.process.returncode != 1 or not 0 < len(failed) <= HEARD_AGAIN:
+            return
+        command = [sys.executable, "-m", "pytest", "-q", *failed]
+        print(f"\nA second time, alone: {', '.join(failed)}", flush=True)
+        if subprocess.run(command, env=self.environment).returncode == 0:
+            self.only_alone = failed
 
     def summary(self) -> str:
         """All of it if something failed, else what was skipped and how many passed."""
@@ -153,7 +175,11 @@ def side_by_side(legs: list[Leg], folder: Path) -> Iterator[tuple[Leg, bool]]:
         own = [part for part in parts if part.leg is leg]
         for part in own:
             print(part.summary(), flush=True)
-        yield leg, all(part.process.returncode == 0 for part in own)
+            part.hear_again()
+        alone = [test for part in own for test in part.only_alone]
+        if alone:
+            print(f"\nPassed only alone ({leg.name}): {', '.join(alone)}", flush=True)
+        yield leg, all(part.passed for part in own)
 
 
 def main() -> int:
