@@ -25,6 +25,8 @@ from tests.faults.world import Person, World
 PAUSE, LONGEST_PAUSE = 0.2, 3.0
 PATIENCE = 5.0
 PING = 10.0
+# Close codes of a process that is about to end.
+GOODBYES = {1001, 1012}
 # Errors of a socket's commands that leave open whether it was done, and those that ask to wait.
 UNKNOWN = {"unavailable", "internal"}
 WAIT = {"rate_limited": 429, "unauthenticated": 401}
@@ -73,13 +75,14 @@ class Client:
         """Connect, listen, come back, until `end`."""
         failures = 0
         while not self._ending:
-            accepted = False
+            accepted = leaving = False
             try:
                 async with self._connect() as socket:
                     accepted = True
                     await self._live(socket)
             except (OSError, TimeoutError, EOFError, WebSocketException) as error:
                 self.trouble = f"{type(error).__name__} at app {self.process}: {error}"
+                leaving = accepted and socket.close_code in GOODBYES
             if self._broken is not None:
                 raise self._broken
             if self._ending:
@@ -87,7 +90,8 @@ class Client:
             failures = 0 if self.ready.is_set() else failures + 1
             self.ready.clear()
             # A real one would ask its load balancer; ours is to try the other one.
-            self.process = self.home if accepted else (self.process + 1) % len(self.apps)
+            stays = accepted and not leaving
+            self.process = self.home if stays else (self.process + 1) % len(self.apps)
             longest = min(LONGEST_PAUSE, PAUSE * 2**failures)
             await asyncio.sleep(random.uniform(longest / 2, longest))
 

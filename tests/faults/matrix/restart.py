@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
+from tests.faults.clients import GOODBYES
 from tests.faults.cluster import App, Cluster
 from tests.faults.history import Attempt, Closed, History, Note, Opened
 from tests.faults.matrix.base import Bar, Fault, Outcome, Plan, back_within
 from tests.faults.workload import Workload
-
-# What a socket is told that is to come back: going away, restarting.
-GOODBYES = {1001, 1012}
 
 
 class RollingRestart(Fault):
@@ -73,6 +71,6 @@ def _failing(history: History) -> Iterator[float]:
         later = [span for span in history.spans() if span[0] > began]
         until = later[0][0] if later else end
         failed = [attempt for attempt in failed if attempt.time < until]
-        yield max((attempt.completed for attempt in failed), default=0.0) - min(
-            (attempt.time for attempt in failed), default=0.0
-        )
+        # What was asked before may be answered by the end.
+        first = min((max(began, attempt.time) for attempt in failed), default=0.0)
+        yield max((attempt.completed for attempt in failed), default=0.0) - first
