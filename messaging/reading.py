@@ -68,9 +68,10 @@ def read_messages(
 ) -> list[Read | MessengerError | Held]:
     """
     Mark a batch as read in one transaction; for each command its receipt or its error. One that is
-    not `patient` waits for no chat that somebody else holds: the commands for it are `Held`.
+    not `patient` waits for no chat that somebody else holds: the commands for it are `Held`, about
+    the id of that chat.
     """
-    return carry_out(commands, partial(_read_together, wait=patient or len(commands) == 1))
+    return carry_out(commands, partial(_read_together, wait=patient))
 
 
 def _read_together(
@@ -119,7 +120,7 @@ def read_locked(
     for command in commands:
         message = messages.get(command.message)
         if message is not None and message.chat_id in changes.held:
-            outcomes.append(Held())
+            outcomes.append(Held(message.chat_id))
             continue
         member = members.get((message.chat_id, command.reader_id)) if message else None
         if message is None or member is None or message.chat_id not in changes.chats:

@@ -12,7 +12,14 @@ logger = logging.getLogger(__name__)
 
 
 class Held(Exception):
-    """The outcome of a command that would have to wait for a lock, when it was not to wait."""
+    """
+    The outcome of a command that would have to wait for a lock, when it was not to wait. `about` is
+    whose lock that is, where the command alone does not say.
+    """
+
+    def __init__(self, about: object = None) -> None:
+        super().__init__()
+        self.about = about
 
 
 Command = TypeVar("Command")

@@ -45,7 +45,8 @@ class Batcher:
     `key` says what a command is about: two batches about the same thing never run side by side.
 
     A batch about several things must not wait for one of them: `together(commands, patient=False)`
-    answers `Held` for a command that would have to, and those run again, thing by thing, patiently.
+    answers `Held` for a command that would have to, and those run again, thing by thing, patiently,
+    and for one thing in one thread: else what is stuck would soon have them all.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Batcher:
         self._waiting: deque[Item] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         self._busy: dict[Any, int] = {}
+        # What is waited for patiently, and who is to wait for it next.
+        self._patient: dict[Any, list[Item]] = {}
         self._running = 0
         # Batches that have not been running for long: the next one waits for them.
         self._fresh = 0
@@ -116,9 +119,23 @@ class Batcher:
         self._scheduled = False
         batch = self._take()
         if batch:
-            self._run(batch, patient=False)
+            self._run(batch)
 
-    def _run(self, batch: list[Item], *, patient: bool) -> None:
+    def _wait_for(self, about: Any, batch: list[Item]) -> None:
+        if about in self._patient:
+            self._patient[about] += batch
+            return
+        self._patient[about] = []
+
+        def finished() -> None:
+            if following := self._patient.pop(about):
+                self._wait_for(about, following)
+
+        self._run(batch, finished)
+
+    def _run(self, batch: list[Item], finished: Callable[[], None] | None = None) -> None:
+        """Patiently, if somebody wants to know when it is `finished`."""
+        patient = finished is not None
         loop = asyncio.get_running_loop()
         keys = {self._key(item.command) for item in batch} - {None}
         for key in keys:
@@ -137,8 +154,10 @@ class Batcher:
             watch.cancel()
             held = self._settle(batch, job)
             # They keep their keys until they have run: what is about the same stays behind them.
-            for group in self._groups(held):
-                self._run(group, patient=True)
+            for about, group in self._groups(held).items():
+                self._wait_for(about, group)
+            if finished is not None:
+                finished()
             for key in keys:
                 self._busy[key] -= 1
                 if not self._busy[key]:
@@ -151,11 +170,11 @@ class Batcher:
         job = self._pool.submit(self._together, commands, patient)
         job.add_done_callback(finish)
 
-    def _groups(self, held: list[Item]) -> list[list[Item]]:
+    def _groups(self, held: list[tuple[Item, Held]]) -> dict[Any, list[Item]]:
         groups: dict[Any, list[Item]] = {}
-        for item in held:
-            groups.setdefault(self._key(item.command), []).append(item)
-        return list(groups.values())
+        for item, outcome in held:
+            groups.setdefault(outcome.about or self._key(item.command), []).append(item)
+        return groups
 
     def _take(self) -> list[Item]:
         if not self._busy and len(self._waiting) <= MOST:
@@ -176,7 +195,9 @@ class Batcher:
         self._waiting = rest
         return batch
 
-    def _settle(self, batch: list[Item], job: "asyncio.Future[Sequence[Any]]") -> list[Item]:
+    def _settle(
+        self, batch: list[Item], job: "asyncio.Future[Sequence[Any]]"
+    ) -> list[tuple[Item, Held]]:
         """Give the answers; what could not be done without waiting comes back."""
         error = None if job.cancelled() else job.exception()
         outcomes: Sequence[Any]
@@ -190,7 +211,9 @@ class Batcher:
             outcomes = job.result()
         self._answer(batch, outcomes)
         return [
-            item for item, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, Held)
+            (item, outcome)
+            for item, outcome in zip(batch, outcomes, strict=True)
+            if isinstance(outcome, Held)
         ]
 
     def _answer(self, batch: list[Item], outcomes: Sequence[Any]) -> None:

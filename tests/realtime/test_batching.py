@@ -21,6 +21,7 @@ class Store:
     def __init__(self) -> None:
         self.batches: list[list[Any]] = []
         self.locked: set[Any] = set()
+        self.keyless = False
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
@@ -28,7 +29,8 @@ class Store:
     def together(self, commands: Sequence[Any], patient: bool) -> list[Any]:
         if not patient and self.locked:
             self.entered.release()
-            return [Held() if c in self.locked else f"done {c}" for c in commands]
+            held = Held("the same" if self.keyless else None)
+            return [held if c in self.locked else f"done {c}" for c in commands]
         self.batches.append(list(commands))
         self.entered.release()
         assert self.gate.wait(10)
@@ -138,6 +140,27 @@ async def test_what_would_have_to_wait_waits_alone_and_keeps_its_order() -> None
     while len(order) < 4:
         await asyncio.sleep(0.005)
     assert order[1:] == ["done ('a', 1)", "done ('a', 2)", "done ('a', 3)"]
+
+
+async def test_what_is_stuck_takes_one_thread_though_nobody_knows_what_commands_are_about() -> None:
+    store = Store()
+    store.keyless = True
+    store.locked = set(range(20))
+    batcher = Batcher(store.together, writers)
+    store.gate.clear()
+    stuck = [asyncio.ensure_future(batcher.carry_out(number)) for number in range(5)]
+    await asyncio.to_thread(store.entered.acquire)
+    await asyncio.to_thread(store.entered.acquire)
+    for number in range(5, 20):
+        stuck.append(asyncio.ensure_future(batcher.carry_out(number)))
+        # One after the other, none in the batch of another.
+        await asyncio.to_thread(store.entered.acquire)
+    assert await asyncio.wait_for(batcher.carry_out("other"), 5) == "done other"
+    assert store.batches == [[0, 1, 2, 3, 4]]
+    store.locked = set()
+    store.gate.set()
+    assert await asyncio.gather(*stuck) == [f"done {number}" for number in range(20)]
+    assert store.batches == [[0, 1, 2, 3, 4], list(range(5, 20))]
 
 
 async def test_what_may_be_about_anything_runs_beside_nothing() -> None:
