@@ -27,6 +27,7 @@ from chats.services import create_chat
 from messenger.realtime import doorbell, limits
 from presence import store as stores
 from tests import contracts
+from tests.faults.services import Missing, Redis
 from tests.people import make_user
 
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
@@ -219,3 +220,18 @@ def api() -> Client:
 @pytest.fixture(scope="session")
 def root() -> Path:
     return Path(settings.BASE_DIR)
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Redis]:
+    """A Redis that a test may kill and freeze."""
+    try:
+        found = Redis()
+    except Missing as missing:
+        pytest.skip(str(missing))
+    try:
+        found.start()
+        yield found
+    finally:
+        found.thaw()
+        found.close()

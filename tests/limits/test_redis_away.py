@@ -1,7 +1,6 @@
 """The server while the Redis that counts for it is dead, or stands still; and afterwards."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from django.conf import settings
 from accounts.models import User
 from messenger.realtime import limits
 from messenger.realtime.threads import in_db
-from tests.faults.services import Missing, Redis
+from tests.faults.services import Redis
 from tests.limits.flood import request
 from tests.live.servers import Server, serving
 from tests.people import token
@@ -18,18 +17,6 @@ from tests.people import token
 pytestmark = pytest.mark.skipif(not settings.REDIS_URL, reason="needs Redis")
 # Seconds. The promise is 0.3; a machine that runs four suites at once takes its time for anything.
 PROMPT = 3.0
-
-
-@pytest.fixture
-def redis() -> Iterator[Redis]:
-    try:
-        found = Redis()
-        found.start()
-    except Missing as error:
-        pytest.skip(str(error))
-    yield found
-    found.thaw()
-    found.close()
 
 
 async def statuses(server: Server, count: int, path: str, access: str, address: str) -> list[int]:
@@ -49,13 +36,13 @@ async def statuses(server: Server, count: int, path: str, access: str, address: 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
 async def test_what_is_open_lets_pass_what_is_closed_counts_here_and_then_it_counts_again(
-    alice: User, redis: Redis, tmp_path: Path, fault: str
+    alice: User, own_redis: Redis, tmp_path: Path, fault: str
 ) -> None:
     access = await in_db(token, alice)
     burst = limits.REGISTER.burst
-    with serving(tmp_path, REDIS_URL=redis.url) as server:
+    with serving(tmp_path, REDIS_URL=own_redis.url) as server:
         assert await statuses(server, 1, "/register", "", "127.3.0.1") == [400]
-        redis.kill() if fault == "killed" else redis.freeze()
+        own_redis.kill() if fault == "killed" else own_redis.freeze()
         # Closed: this process counts for itself, from the beginning.
         began = time.monotonic()
         found = await statuses(server, burst + 5, "/register", "", "127.3.0.2")
@@ -66,11 +53,11 @@ async def test_what_is_open_lets_pass_what_is_closed_counts_here_and_then_it_cou
         # Open: whatever came before.
         assert await statuses(server, 35, "/users_list", access, "127.3.0.2") == [200] * 35
 
-        redis.start() if fault == "killed" else redis.thaw()
+        own_redis.start() if fault == "killed" else own_redis.thaw()
         # By itself, as soon as it has been asked again: who was refused here has all of theirs.
         until = time.monotonic() + 15
         while await statuses(server, 3, "/register", "", "127.3.0.2") != [400] * 3:
             assert time.monotonic() < until, "nobody asks Redis any more"
             time.sleep(0.1)
-        with redis.client() as client:
+        with own_redis.client() as client:
             assert list(client.scan_iter("*:limit:register:*"))

@@ -2,15 +2,10 @@
 
 import asyncio
 import json
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import redis
 from django.conf import settings
 from websockets.asyncio.client import ClientConnection
 
@@ -21,36 +16,14 @@ from accounts.tokens import read_access
 from chats.models import Chat
 from chats.services import remove_member
 from messenger.realtime.threads import in_db
+from tests.faults.services import Redis
 from tests.live.servers import ask, closed, get, serving
 from tests.people import token
-from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(not settings.REDIS_URL, reason="needs Redis"),
     pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="PostgreSQL"),
 ]
-
-
-@contextmanager
-def private_redis(port: int, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A Redis of our own, that can be killed."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("there is no redis-server to start")
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
-    try:
-        with redis.Redis(port=port) as client:
-            for _ in range(100):
-                try:
-                    client.ping()
-                    break
-                except redis.ConnectionError:
-                    time.sleep(0.05)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 async def test_two_processes_are_one_server(
@@ -89,15 +62,12 @@ async def test_two_processes_are_one_server(
 
 
 async def test_without_redis_messages_cross_by_the_log_and_it_comes_back_by_itself(
-    alice: User, bob: User, group: Chat, tmp_path: Path
+    alice: User, bob: User, group: Chat, tmp_path: Path, own_redis: Redis
 ) -> None:
-    port = free_port()
-    url = f"redis://127.0.0.1:{port}/0"
     frame = {"action": "send_message", "chat_id": group.id}
     with (
-        private_redis(port, tmp_path) as first,
-        serving(tmp_path, REDIS_URL=url) as one,
-        serving(tmp_path, REDIS_URL=url) as two,
+        serving(tmp_path, REDIS_URL=own_redis.url) as one,
+        serving(tmp_path, REDIS_URL=own_redis.url) as two,
     ):
         async with (
             one.connect(await in_db(token, alice)) as a,
@@ -105,8 +75,7 @@ async def test_without_redis_messages_cross_by_the_log_and_it_comes_back_by_itse
         ):
             await get(a, action="unread_messages")
             await get(b, action="unread_messages")
-            first.kill()
-            first.wait()
+            own_redis.kill()
             for number in range(10):
                 started = time.monotonic()
                 await ask(a, {**frame, "text": f"{number}"}, action="message_sent")
@@ -117,15 +86,15 @@ async def test_without_redis_messages_cross_by_the_log_and_it_comes_back_by_itse
             assert heard == [f"{number}" for number in range(10)]
             assert two.get("/healthz") == 200 and two.get("/readyz") == 503
 
-            with private_redis(port, tmp_path):
-                until = time.monotonic() + 15
-                while two.get("/readyz") != 200 or one.get("/readyz") != 200:
-                    assert time.monotonic() < until, two.log.read_text()
-                    await asyncio.sleep(0.2)
-                started = time.monotonic()
-                await ask(a, {**frame, "text": "back"}, action="message_sent")
-                assert (await get(b))["data"]["text"] == "back"
-                assert time.monotonic() - started < 0.5
+            own_redis.start()
+            until = time.monotonic() + 15
+            while two.get("/readyz") != 200 or one.get("/readyz") != 200:
+                assert time.monotonic() < until, two.log.read_text()
+                await asyncio.sleep(0.2)
+            started = time.monotonic()
+            await ask(a, {**frame, "text": "back"}, action="message_sent")
+            assert (await get(b))["data"]["text"] == "back"
+            assert time.monotonic() - started < 0.5
 
 
 async def test_who_loses_a_process_resumes_at_another(

@@ -1,13 +1,10 @@
 """Leases: who is online, who came and who went, each told once, in one process or many."""
 
 import random
-import shutil
-import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,15 +14,11 @@ from django.conf import settings as project
 from presence import leases as limits
 from presence import store as stores
 from presence.store import Lease, MemoryStore, RedisStore, Store
-from tests.live.test_two_processes import private_redis
-from tests.ports import free_port
+from tests.faults.services import Redis
 from tests.races import race
 
 WHERE = ["here", "redis"] if project.REDIS_URL else ["here"]
 needs_redis = pytest.mark.skipif(not project.REDIS_URL, reason="there is no Redis")
-needs_own_redis = pytest.mark.skipif(
-    not project.REDIS_URL or not shutil.which("redis-server"), reason="there is no redis-server"
-)
 ANNA, BORIS = 1, 2
 # A lease that outlasts any test; and one that has run out by the next call.
 LONG, NONE = 60.0, 0.0
@@ -608,11 +601,9 @@ def test_who_came_back_while_redis_was_away_is_not_said_to_have_gone(
     assert one.lapsed() == [ANNA]
 
 
-@needs_own_redis
-def test_a_restart_of_redis_is_mended_and_only_who_went_is_told_of(tmp_path: Path) -> None:
-    port = free_port()
-    url = f"redis://127.0.0.1:{port}/0"
-    one, other = (in_redis(url, pause=0.1) for _ in range(2))
+@needs_redis
+def test_a_restart_of_redis_is_mended_and_only_who_went_is_told_of(own_redis: Redis) -> None:
+    one, other = (in_redis(own_redis.url, pause=0.1) for _ in range(2))
     gone: list[int] = []
 
     def go_on() -> None:
@@ -620,10 +611,10 @@ def test_a_restart_of_redis_is_mended_and_only_who_went_is_told_of(tmp_path: Pat
             assert store.renew(leases, 0.5) == []
             gone.extend(store.lapsed())
 
-    with private_redis(port, tmp_path):
-        here = [A, Lease(3, "c")]
-        assert one.take(here, 0.5) == [ANNA, 3]
-        assert other.take([B], 0.5) == [BORIS]
+    here = [A, Lease(3, "c")]
+    assert one.take(here, 0.5) == [ANNA, 3]
+    assert other.take([B], 0.5) == [BORIS]
+    own_redis.kill()
     one.release([here.pop()], NONE)
     ends = time.monotonic() + 0.6
     while time.monotonic() < ends:
@@ -631,20 +622,18 @@ def test_a_restart_of_redis_is_mended_and_only_who_went_is_told_of(tmp_path: Pat
         assert one.online([ANNA, BORIS, 3]) == {ANNA}
         time.sleep(0.05)
     assert not gone
-    with private_redis(port, tmp_path):
-        ends = time.monotonic() + 1.5
-        while time.monotonic() < ends:
-            go_on()
-            time.sleep(0.02)
-        assert gone == [3]
-        assert one.online([ANNA, BORIS, 3]) == other.online([ANNA, BORIS, 3]) == {ANNA, BORIS}
+    own_redis.start()
+    ends = time.monotonic() + 1.5
+    while time.monotonic() < ends:
+        go_on()
+        time.sleep(0.02)
+    assert gone == [3]
+    assert one.online([ANNA, BORIS, 3]) == other.online([ANNA, BORIS, 3]) == {ANNA, BORIS}
 
 
-@needs_own_redis
-def test_after_redis_was_held_up_nobody_is_said_to_have_gone_who_has_not(tmp_path: Path) -> None:
-    port = free_port()
-    url = f"redis://127.0.0.1:{port}/0"
-    one, other = (Teller(RedisStore(url, patience=0.2, pause=0.1)) for _ in range(2))
+@needs_redis
+def test_after_redis_was_held_up_nobody_is_said_to_have_gone_who_has_not(own_redis: Redis) -> None:
+    one, other = (Teller(RedisStore(own_redis.url, patience=0.2, pause=0.1)) for _ in range(2))
     stop = threading.Event()
     gone: list[int] = []
 
@@ -654,21 +643,20 @@ def test_after_redis_was_held_up_nobody_is_said_to_have_gone_who_has_not(tmp_pat
             gone.extend(store.lapsed())
             gone.extend(store.renew([lease], 1.0))
 
-    with private_redis(port, tmp_path) as process:
-        one.take([A], 1.0)
-        other.take([B], 1.0)
-        threads = [
-            threading.Thread(target=live, args=(one, A, 0.05)),
-            threading.Thread(target=live, args=(other, B, 0.3)),
-        ]
-        for thread in threads:
-            thread.start()
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(1.5)
-        process.send_signal(signal.SIGCONT)
-        until(lambda: one.online([BORIS]) and other.online([ANNA]))
-        time.sleep(0.5)
-        stop.set()
-        for thread in threads:
-            thread.join()
+    one.take([A], 1.0)
+    other.take([B], 1.0)
+    threads = [
+        threading.Thread(target=live, args=(one, A, 0.05)),
+        threading.Thread(target=live, args=(other, B, 0.3)),
+    ]
+    for thread in threads:
+        thread.start()
+    own_redis.freeze()
+    time.sleep(1.5)
+    own_redis.thaw()
+    until(lambda: one.online([BORIS]) and other.online([ANNA]))
+    time.sleep(0.5)
+    stop.set()
+    for thread in threads:
+        thread.join()
     assert not gone
