@@ -134,15 +134,15 @@ def _die_answering(fuse: Fuse) -> None:
     def settle(real: Any, batcher: Any, batch: list[Any], job: Any) -> Any:
         half = len(batch) // 2
         if half and batcher._together is send_messages:
-            command, done = batch[half]
+            item = batch[half]
 
             def last(outcome: Any) -> None:
                 if isinstance(outcome, Sent):
                     untold = [one for one in job.result()[half:] if isinstance(one, Sent)]
                     fuse.reach("send.half-answered", [one.message.id for one in untold])
-                done(outcome)
+                item.done(outcome)
 
-            batch = [*batch[:half], (command, last), *batch[half + 1 :]]
+            batch = [*batch[:half], item._replace(done=last), *batch[half + 1 :]]
         return real(batcher, batch, job)
 
     point, silent = "send.answered", False
