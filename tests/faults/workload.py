@@ -205,7 +205,8 @@ class Workload:
 
     async def rebalance(self) -> None:
         """Clients that had to go to another process come home, as a load balancer would have it."""
-        away = [client for client in self.clients if client.process != client.home]
+        # Who has not caught up there yet is not chased away again.
+        away = [one for one in self.clients if one.process != one.home and one.ready.is_set()]
         await asyncio.gather(*(client.reconnect() for client in away))
         await asyncio.sleep(0)
         await self.all_ready()
