@@ -15,9 +15,10 @@ from messaging import selectors
 from messaging.events import MessageRead
 from messaging.models import Message, ReadRange, Receipt
 from messaging.status import AFTER_FIRST_READING_BY_SOMEBODY
-from messenger.batches import Held, carry_out
+from messenger.batches import carry_out
 from messenger.bulk import set_by_id
 from messenger.errors import MessengerError, NotFound
+from messenger.held import Held
 from messenger.ids import Ref
 
 
@@ -65,7 +66,7 @@ def read_message(reader: User, *, message: Ref, origin: str | None = None) -> Re
 
 def read_messages(
     commands: Sequence[ReadMessage], patient: bool = True
-) -> list[Read | MessengerError | Held]:
+) -> list[Read | MessengerError]:
     """
     Mark a batch as read in one transaction; for each command its receipt or its error. One that is
     not `patient` waits for no chat that somebody else holds: the commands for it are `Held`, about
@@ -74,9 +75,7 @@ def read_messages(
     return carry_out(commands, partial(_read_together, wait=patient))
 
 
-def _read_together(
-    commands: Sequence[ReadMessage], wait: bool
-) -> list[Read | MessengerError | Held]:
+def _read_together(commands: Sequence[ReadMessage], wait: bool) -> list[Read | MessengerError]:
     wanted = _wanted(commands)
     readers_ids = {command.reader_id for command in commands}
     chat_ids = wanted.values_list("chat_id", flat=True)
@@ -92,7 +91,7 @@ NewlyRead = tuple[Membership, list[int]]
 
 def read_locked(
     changes: Changes, commands: Sequence[ReadMessage], wanted: QuerySet[Message]
-) -> tuple[list[Read | MessengerError | Held], list[NewlyRead]]:
+) -> tuple[list[Read | MessengerError], list[NewlyRead]]:
     """
     The receipts for `commands`, about the messages `wanted`, whose chats are locked; for each its
     outcome. The read positions are left as they were: what is newly read is told.
@@ -112,7 +111,7 @@ def read_locked(
     receipts = selectors.receipts_of(message.id for message in concerned)
     waiting = selectors.waiting_for(concerned, receipts)
 
-    outcomes: list[Read | MessengerError | Held] = []
+    outcomes: list[Read | MessengerError] = []
     new: list[Receipt] = []
     first_read: list[int] = []
     read_again: list[int] = []

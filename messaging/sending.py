@@ -22,9 +22,10 @@ from messaging.events import (
 )
 from messaging.models import Message
 from messaging.status import AFTER_SENDING
-from messenger.batches import Held, carry_out
+from messenger.batches import carry_out
 from messenger.bulk import insert_many, set_by_id
 from messenger.errors import Banned, KeyReused, MessengerError, NotFound
+from messenger.held import Held
 from messenger.ids import Ref, uuid7
 from messenger.times import iso
 
@@ -110,13 +111,13 @@ def send_message(
 
 def send_messages(
     commands: Sequence[SendMessage], patient: bool = True
-) -> list[Sent | MessengerError | Held]:
+) -> list[Sent | MessengerError]:
     """
     Store a batch in one transaction, in its order; for each command its message or its error. One
     for several chats that is not `patient` waits for none that somebody else holds: the commands
     for it are `Held`.
     """
-    outcomes: dict[int, Sent | MessengerError | Held] = {}
+    outcomes: dict[int, Sent | MessengerError] = {}
     sound: list[int] = []
     for index, command in enumerate(commands):
         try:
@@ -138,7 +139,7 @@ def send_messages(
 def _to_chats(
     commands: Sequence[SendMessage],
     sound: Sequence[int],
-    outcomes: dict[int, Sent | MessengerError | Held],
+    outcomes: dict[int, Sent | MessengerError],
 ) -> list[SendMessage]:
     """The commands with a chat in each that goes to a person; what can't be opened fails here."""
     addressed = list(commands)
@@ -175,9 +176,7 @@ def _to_chats(
     return addressed
 
 
-def _send_together(
-    commands: Sequence[SendMessage], wait: bool
-) -> list[Sent | MessengerError | Held]:
+def _send_together(commands: Sequence[SendMessage], wait: bool) -> list[Sent | MessengerError]:
     # 1. Hold the chats. What is read from here on nobody else changes before we commit.
     # 2. Look up what came before under the same keys, who is a member, what is replied to.
     # 3. Decide each command, in order.
@@ -188,7 +187,7 @@ def _send_together(
         known = _known_keys(commands)
         members = _members(commands, changes)
         replies = _replies(commands)
-        outcomes: list[Sent | MessengerError | Held | int] = []
+        outcomes: list[Sent | MessengerError | int] = []
         rows: list[NewMessage] = []
         senders: list[tuple[SendMessage, str, str | None]] = []
         new_keys: dict[UUID, int] = {}
@@ -255,7 +254,7 @@ def _send_together(
             for id, row, sender in zip(ids, rows, senders, strict=True)
         ]
     first: set[int] = set()
-    answers: list[Sent | MessengerError | Held] = []
+    answers: list[Sent | MessengerError] = []
     for outcome in outcomes:
         if not isinstance(outcome, int):
             answers.append(outcome)

@@ -11,27 +11,16 @@ from messenger.errors import Internal, MessengerError, Unavailable
 logger = logging.getLogger(__name__)
 
 
-class Held(Exception):
-    """
-    The outcome of a command that would have to wait for a lock, when it was not to wait. `about` is
-    whose lock that is, where the command alone does not say.
-    """
-
-    def __init__(self, about: object = None) -> None:
-        super().__init__()
-        self.about = about
-
-
 Command = TypeVar("Command")
 Result = TypeVar("Result")
 
 
 def carry_out(
     commands: Sequence[Command],
-    together: Callable[[Sequence[Command]], list[Result | MessengerError | Held]],
+    together: Callable[[Sequence[Command]], list[Result | MessengerError]],
     *,
     again: bool = False,
-) -> list[Result | MessengerError | Held]:
+) -> list[Result | MessengerError]:
     """
     `together(commands)` in one go; if that fails as a whole, its halves, and so down to the
     command that is to blame. For each command a result or an error, in the order given. Never

@@ -25,6 +25,7 @@ from accounts import tokens
 from messenger import errors
 from messenger.addresses import client_address
 from messenger.errors import MessengerError
+from messenger.held import Held
 from messenger.realtime import limits
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         logger.exception("A request failed", exc_info=error)
         found = errors.Internal()
     response = Response(found.facts(), status=found.status)
+    # For messenger.handler, which may ask again.
+    response.held = isinstance(found, Held)  # type: ignore[attr-defined]
     if found.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="messenger"'
     if found.retry_after is not None:

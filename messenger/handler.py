@@ -28,6 +28,7 @@ from messenger.addresses import address_in
 from messenger.drf import plain_error
 from messenger.errors import Malformed, MessengerError, TooLarge, Unavailable
 from messenger.headers import harden
+from messenger.held import coming_again
 from messenger.realtime import limits
 from messenger.realtime.limits import Limit
 from messenger.realtime.threads import askers, hashers, readers
@@ -36,6 +37,8 @@ from messenger.texts import LANGUAGE_FROM, language_of
 logger = logging.getLogger(__name__)
 
 
+# Seconds between the times that a request is carried out which would have to wait for others.
+PAUSES = (0.2, 0.4, 0.8)
 # A request that is being carried out.
 Job = asyncio.Future[HttpResponseBase]
 
@@ -75,6 +78,12 @@ class Handler(ASGIHandler):
             body = await self._read(scope, receive)
             job = await self._start(scope, body, received_at)
             response = await job
+            for pause in PAUSES:
+                if not getattr(response, "held", False):
+                    break
+                response.close()
+                await asyncio.sleep(pause)
+                response = await readers.submit(self._respond, scope, body, received_at, True)
         except Gone:
             return
         except MessengerError as error:
@@ -131,7 +140,7 @@ class Handler(ASGIHandler):
                 return b"".join(parts)
 
     def _respond(
-        self, scope: dict[str, Any], body: bytes, received_at: datetime
+        self, scope: dict[str, Any], body: bytes, received_at: datetime, again: bool = False
     ) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))
         try:
@@ -143,7 +152,8 @@ class Handler(ASGIHandler):
         request.META["CONTENT_LENGTH"] = str(len(body))
         request.META["messenger.received_at"] = received_at
         try:
-            response = self.get_response(request)
+            with coming_again(again=again):
+                response = self.get_response(request)
             patch_vary_headers(response, LANGUAGE_FROM)
         finally:
             # The middleware has made it that of this client; the thread goes on to the next.

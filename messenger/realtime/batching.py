@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from django.db import Error as DatabaseError
 
-from messenger.batches import Held
 from messenger.errors import Internal, Unavailable
+from messenger.held import Held
 from messenger.realtime.threads import Pool
 
 logger = logging.getLogger(__name__)

@@ -19,6 +19,7 @@ from django.conf import settings
 
 from messenger import redis
 from messenger.errors import RateLimited
+from messenger.held import counted
 
 # Generic cell rate algorithm: a key holds the time at which the bucket will be empty again.
 # KEYS[1] the key; ARGV[1] seconds that one use costs, ARGV[2] seconds that the bucket holds,
@@ -140,7 +141,7 @@ def look(limit: Limit, who: str) -> None:
 
 
 def _refuse(limit: Limit, who: str, *, count: bool) -> None:
-    if not settings.RATE_LIMITS:
+    if not settings.RATE_LIMITS or counted():
         return
     seconds = counter.wait(limit, who, count)
     if seconds:

@@ -12,6 +12,7 @@ from chats.changes import changes_to
 from chats.models import Chat
 from messaging.services import send_message
 from messenger.errors import Unavailable
+from messenger.held import Held, coming_again
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,24 @@ def test_where_rows_are_passed_on_everybody_may_wait() -> None:
             turns.had([1])
             with turns.turn([1]):
                 pass
+
+
+def test_where_several_wait_who_can_come_again_does_not_wait_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "STUCK", 60)
+    with turns.turn([1]), turns.turn([1]):
+        with coming_again(again=False), turns.turn([1]):
+            pass
+        time.sleep(turns.SLOW)
+        with pytest.raises(Held), coming_again(again=True), turns.turn([1]):
+            pass
+        with turns.turn([1]):
+            pass
+        turns.had([1])
+        with coming_again(again=False), turns.turn([1]):
+            pass
+    assert not turns._waits
 
 
 def test_after_a_wait_in_vain_one_at_a_time_tries_until_one_gets_it() -> None:

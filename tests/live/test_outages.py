@@ -5,6 +5,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.conf import settings
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.faults.cluster import App, Cluster
+from tests.faults.matrix.postgres import locked
 from tests.faults.services import Missing
 from tests.faults.world import Person, World, make_world
 from tests.live.servers import closed
@@ -22,6 +24,8 @@ pytestmark = [
     pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="PostgreSQL"),
 ]
 Answer = tuple[int, dict[str, str], Any]
+# As many as ask at the same moment.
+callers = ThreadPoolExecutor(20)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +106,7 @@ async def request(
             with error:
                 return error.code, dict(error.headers), json.load(error)
 
-    return await asyncio.to_thread(go)
+    return await asyncio.get_running_loop().run_in_executor(callers, go)
 
 
 def message(person: Person, text: str) -> dict[str, Any]:
@@ -226,6 +230,32 @@ async def test_sessions_that_the_database_ends_fail_no_request(
             tried = [request(app, "/api/v1/chats", alice) for app in (one, two) for _ in range(10)]
             assert {status for status, _, _ in await asyncio.gather(*tried)} == {200}
             await send(a, alice, f"after {number}")
+
+
+async def test_a_chat_whose_row_is_stuck_holds_up_no_other(cluster: Cluster, world: World) -> None:
+    one, _ = cluster.apps
+    (stuck, [alice, *_]), (other, [bob, *_]) = world.chats.items()
+    clock = asyncio.get_running_loop().time
+
+    async def post(chat: int, person: Person) -> tuple[int, float, str]:
+        body = {"chat_id": chat, "content": "x"}
+        began = clock()
+        status, headers, _ = await request(one, "/api/v1/messages", person, body)
+        return status, clock() - began, headers.get("Retry-After", "")
+
+    with locked(cluster.postgres, stuck):
+        waiting = [asyncio.create_task(post(stuck, alice)) for _ in range(12)]
+        await asyncio.sleep(0.3)
+        for _ in range(5):
+            status, took, _ = await post(other, bob)
+            assert status == 201 and took < 1.5
+        refused = await asyncio.gather(*waiting)
+    assert {(status, wait) for status, _, wait in refused} == {(503, "1")}
+    # Who came shortly before it is free again is served then, without asking again.
+    with locked(cluster.postgres, stuck):
+        waiting = [asyncio.create_task(post(stuck, alice)) for _ in range(12)]
+        await asyncio.sleep(0.3)
+    assert {status for status, _, _ in await asyncio.gather(*waiting)} == {201}
 
 
 @pytest.mark.parametrize("trouble", ["killed", "frozen", "cut off", "full"])

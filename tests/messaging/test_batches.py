@@ -18,8 +18,9 @@ from messaging import content as contents
 from messaging.models import Message, Receipt
 from messaging.reading import Read, ReadMessage, read_messages
 from messaging.services import SendMessage, Sent, send_messages
-from messenger.batches import Held, carry_out
+from messenger.batches import carry_out
 from messenger.errors import Banned, Forbidden, Internal, Invalid, NotFound, Unavailable
+from messenger.held import Held
 from messenger.ids import Ref
 from tests.chats.helpers import log, told
 from tests.people import make_user

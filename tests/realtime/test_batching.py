@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from messenger.batches import Held
 from messenger.errors import Internal, Unavailable
+from messenger.held import Held
 from messenger.realtime import batching
 from messenger.realtime.batching import ANYTHING, HELD_UP, Batcher
 from messenger.realtime.threads import writers
