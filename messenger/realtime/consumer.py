@@ -52,6 +52,9 @@ from messenger.texts import language_of
 
 logger = logging.getLogger(__name__)
 
+# Handshakes under way in this process: who comes on top of these is to come again later, so that
+# those who are in are served meanwhile.
+KNOCKING = 300
 # Malformed frames in a row until the socket is closed; commands under way on one socket.
 STRIKES = 100
 UNDER_WAY = 256
@@ -101,7 +104,10 @@ class SocketConsumer(AsyncConsumer):
             await self.send({"type": "websocket.close"})
             return False
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol_for(scope)})
+        self.hub.knocking += 1
         try:
+            if self.hub.knocking > KNOCKING:
+                raise Unavailable
             if self.hub.draining:
                 return await self.refuse(1012, "server restart")
             if settings.RATE_LIMITS:
@@ -123,6 +129,8 @@ class SocketConsumer(AsyncConsumer):
         except DatabaseError as error:
             logger.warning("A socket could not be opened: %s", error)
             return await self.refuse(1013, Unavailable.code)
+        finally:
+            self.hub.knocking -= 1
         arriving[user_id] += 1
         try:
             await self.open(claims, opening)

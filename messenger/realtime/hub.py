@@ -60,6 +60,8 @@ class Hub:
         self.streams: dict[int, Stream] = {}
         # How many sockets of a person are on their way.
         self.arriving: Counter[int] = Counter()
+        # How many handshakes are under way.
+        self.knocking = 0
         self.openings = Batcher(open_sessions, readers)
         self.batchers: dict[Callable[..., Any], Batcher] = {
             messaging.send_messages: Batcher(messaging.send_messages, writers, key=self._chat_of),

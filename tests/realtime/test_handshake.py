@@ -12,7 +12,8 @@ from accounts.models import User
 from accounts.services import ban, change_password, log_out, start_login
 from accounts.tokens import read_access
 from messenger.asgi import application
-from messenger.realtime import limits, watch
+from messenger.realtime import consumer, limits, watch
+from messenger.realtime import hub as hubs
 from messenger.realtime.threads import in_db
 from tests.people import token
 from tests.sockets import connected, miniapp, open_socket
@@ -52,6 +53,19 @@ async def test_logout_closes_the_sockets_of_that_login_only(alice: User) -> None
         assert await gone.closed() == 4401
         assert time.monotonic() - started < 1
         assert await stays.silent()
+
+
+async def test_who_comes_while_too_many_are_coming_is_told_to_come_later(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with miniapp(alice) as there:
+        monkeypatch.setattr(consumer, "KNOCKING", 0)
+        async with connected(bob, "/connect") as socket:
+            assert await socket.closed() == 1013
+        await there.ask({"action": "nonsense"}, code="unknown_command")
+        monkeypatch.undo()
+        async with miniapp(bob):
+            assert hubs.get().knocking == 0
 
 
 async def test_a_ban_closes_with_4403(alice: User) -> None:
