@@ -20,7 +20,7 @@ from messenger.held import Held, comes_again
 # Seconds without any turn until a row counts as stuck.
 STUCK = 1.5
 # How many wait at most, once nobody has had a turn for so many seconds.
-CROWD, SLOW = 2, 0.1
+CROWD, SLOW = 2, 0.05
 # PostgreSQL's word for a wait that took too long.
 LOCK_NOT_AVAILABLE = "55P03"
 

@@ -28,7 +28,7 @@ from messenger.addresses import address_in
 from messenger.drf import plain_error
 from messenger.errors import Malformed, MessengerError, TooLarge, Unavailable
 from messenger.headers import harden
-from messenger.held import coming_again
+from messenger.held import attempt
 from messenger.realtime import limits
 from messenger.realtime.limits import Limit
 from messenger.realtime.threads import askers, hashers, readers
@@ -37,8 +37,9 @@ from messenger.texts import LANGUAGE_FROM, language_of
 logger = logging.getLogger(__name__)
 
 
-# Seconds between the times that a request is carried out which would have to wait for others.
-PAUSES = (0.2, 0.4, 0.8)
+# Seconds between the times that a request is tried which would have to wait behind others. The last
+# time it waits; by then chats.turns knows whether that is in vain.
+PAUSES = (0.2, 0.5, 1.0)
 # A request that is being carried out.
 Job = asyncio.Future[HttpResponseBase]
 
@@ -78,12 +79,12 @@ class Handler(ASGIHandler):
             body = await self._read(scope, receive)
             job = await self._start(scope, body, received_at)
             response = await job
-            for pause in PAUSES:
+            for tries, pause in enumerate(PAUSES, 1):
                 if not getattr(response, "held", False):
                     break
                 response.close()
                 await asyncio.sleep(pause)
-                response = await readers.submit(self._respond, scope, body, received_at, True)
+                response = await readers.submit(self._respond, scope, body, received_at, tries)
         except Gone:
             return
         except MessengerError as error:
@@ -140,7 +141,7 @@ class Handler(ASGIHandler):
                 return b"".join(parts)
 
     def _respond(
-        self, scope: dict[str, Any], body: bytes, received_at: datetime, again: bool = False
+        self, scope: dict[str, Any], body: bytes, received_at: datetime, tries: int = 0
     ) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))
         try:
@@ -152,7 +153,7 @@ class Handler(ASGIHandler):
         request.META["CONTENT_LENGTH"] = str(len(body))
         request.META["messenger.received_at"] = received_at
         try:
-            with coming_again(again=again):
+            with attempt(first=tries == 0, last=tries == len(PAUSES)):
                 response = self.get_response(request)
             patch_vary_headers(response, LANGUAGE_FROM)
         finally:

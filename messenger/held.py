@@ -25,12 +25,12 @@ class Held(Unavailable):
 
 
 @contextmanager
-def coming_again(*, again: bool) -> Iterator[None]:
+def attempt(*, first: bool = True, last: bool = False) -> Iterator[None]:
     """
-    Around work of this thread that may end as `Held`, because whoever has asked for it will ask
-    again; `again`: they do.
+    Around work of this thread that may end as `Held`, unless this is the `last` time that it is
+    tried.
     """
-    tokens = _comes_again.set(True), _counted.set(again)
+    tokens = _comes_again.set(not last), _counted.set(not first)
     try:
         yield
     finally:

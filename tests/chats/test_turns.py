@@ -12,7 +12,7 @@ from chats.changes import changes_to
 from chats.models import Chat
 from messaging.services import send_message
 from messenger.errors import Unavailable
-from messenger.held import Held, coming_again
+from messenger.held import Held, attempt
 
 
 @pytest.fixture(autouse=True)
@@ -60,15 +60,15 @@ def test_where_several_wait_who_can_come_again_does_not_wait_with_them(
 ) -> None:
     monkeypatch.setattr(turns, "STUCK", 60)
     with turns.turn([1]), turns.turn([1]):
-        with coming_again(again=False), turns.turn([1]):
+        with attempt(), turns.turn([1]):
             pass
         time.sleep(turns.SLOW)
-        with pytest.raises(Held), coming_again(again=True), turns.turn([1]):
+        with pytest.raises(Held), attempt(first=False), turns.turn([1]):
             pass
-        with turns.turn([1]):
+        with turns.turn([1]), attempt(last=True), turns.turn([1]):
             pass
         turns.had([1])
-        with coming_again(again=False), turns.turn([1]):
+        with attempt(), turns.turn([1]):
             pass
     assert not turns._waits
 
