@@ -95,7 +95,7 @@ def deaf_sockets() -> None:
 
     @around(Hub, "follow")
     def follow(real: Any, hub: Hub, socket: Socket, chat_id: int, seq: int) -> None:
-        if random.random() >= 0.1:
+        if random.random() >= 0.3:
             real(hub, socket, chat_id, seq)
 
     @around(Watch, "_recheck")
