@@ -23,7 +23,9 @@ Say = Callable[[str], None]
 SIZE = Size(
     chats=2,
     members=5,
-    rate=2.5,
+    # Two of them are at the same process.
+    writers=3,
+    rate=5 / 3,
     retried=0.3,
     read_every=1.0,
     likes=3.0,
