@@ -130,6 +130,20 @@ def refresh(token: str, *, received_at: datetime) -> TokenPair:
     raise TokenReused
 
 
+def access_for(login_id: UUID) -> str:
+    """
+    A fresh access token of this login, for a page whose session it is. Like a refresh it makes the
+    login last longer. Unauthenticated for one that has come to an end.
+    """
+    user, now = selectors.login_user(login_id), timezone.now()
+    if user is None:
+        raise Unauthenticated
+    live = Login.objects.filter(id=login_id, ended_at=None, expires_at__gt=now)
+    if not live.update(expires_at=now + settings.REFRESH_TOKEN_LIFE):
+        raise Unauthenticated
+    return tokens.access(user.id, login_id)
+
+
 def log_out(login_id: UUID) -> None:
     """End this login: its tokens are worthless and its sockets close. Again: nothing happens."""
     login = Login.objects.filter(id=login_id, ended_at=None).first()

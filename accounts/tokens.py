@@ -49,6 +49,14 @@ def issue(user_id: int, login_id: UUID) -> tuple[TokenPair, str]:
     return TokenPair(access=str(access), refresh=str(refresh)), refresh["jti"]
 
 
+def access(user_id: int, login_id: UUID) -> str:
+    """An access token of a login, alone."""
+    token = AccessToken()
+    token["user_id"] = user_id
+    token["sid"] = login_id.hex
+    return str(token)
+
+
 def read_access(token: str) -> Claims:
     """The claims of an access token. Unauthenticated if it is anything else."""
     return _read(AccessToken, token)

@@ -13,6 +13,7 @@ from accounts import tickets
 from accounts.services import forget_old_logins
 from chats import log
 from messenger.locks import one_at_a_time
+from messenger.pages import sessions
 
 
 def days(text: str) -> int:
@@ -24,8 +25,8 @@ def days(text: str) -> int:
 class Command(BaseCommand):
     help = (
         "Delete what is old: rows of the chats' logs, logins whose tokens have all expired, tickets"
-        " that nobody used. Messages and receipts stay. A client that was away for longer than the"
-        " log reaches back is told to load its chats anew."
+        " that nobody used, sessions of browsers that are over. Messages and receipts stay. Who was"
+        " away for longer than the log reaches back is told to load their chats anew."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,3 +57,4 @@ class Command(BaseCommand):
         if not dry_run:
             self.stdout.write(f"{forget_old_logins()} old logins deleted.")
             self.stdout.write(f"{tickets.forget_old()} unused tickets deleted.")
+            self.stdout.write(f"{sessions.forget_old()} old sessions deleted.")

@@ -3,8 +3,10 @@
 from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from accounts.demo import PASSWORD, PEOPLE, email_of
 from accounts.models import User, fold
 from accounts.services import register
 from chats.models import Chat
@@ -14,15 +16,6 @@ from messaging.services import SendMessage, Sent, add_reaction, send_messages
 from messenger.errors import MessengerError
 from messenger.locks import one_at_a_time
 
-PASSWORD = "demo-messenger-1"
-PEOPLE = {
-    "anna": "Анна Каренина",
-    "boris": "Борис Годунов",
-    "vera": "Вера Павловна",
-    "grace": "Grace Hopper",
-    "alan": "Alan Turing",
-    "ada": "Ada Lovelace",
-}
 # Who says what; "name: text", then who reacts with what, then who has read it.
 GROUPS: dict[str, tuple[list[str], list[tuple[str, str, dict[str, str], list[str]]]]] = {
     "Кухня": (
@@ -82,17 +75,17 @@ class Command(BaseCommand):
             said = [(pair[number % 2], text) for number, text in enumerate(texts)]
             sent = self.say(chat, said)
             self.read(pair[1], sent[:1])
+        by_click = " The page lets anybody in as one of them, by a click." if settings.DEMO else ""
         self.stdout.write(
-            f"Demo people: {', '.join(PEOPLE)}. E-mail <name>@demo.example, password {PASSWORD}."
+            f"Demo people: {', '.join(PEOPLE)}. E-mail {email_of('<name>')}, password {PASSWORD}."
+            f"{by_click}"
         )
 
     def person(self, username: str, name: str) -> User:
         found = User.objects.filter(username_key=fold(username)).first()
         if found is not None:
             return found
-        return register(
-            email=f"{username}@demo.example", username=username, name=name, password=PASSWORD
-        )
+        return register(email=email_of(username), username=username, name=name, password=PASSWORD)
 
     def group(
         self,
