@@ -61,6 +61,34 @@ export interface Message extends BareMessage {
   liked_at: Time | null;
 }
 
+/** The life of a message, in Chatroulette's words (docs/protocols/chatroulette.md). */
+export type Stage = "sent" | "delivered" | "read" | "edited" | "deleted";
+
+/** As Chatroulette tells of an edit: `id` is the UUID. */
+export interface Edited {
+  id: string;
+  content: string | null;
+  status: Stage;
+  is_edited: boolean;
+  edited_at: Time | null;
+}
+
+/** As Chatroulette tells of a message: `message_id` is the UUID. */
+export interface MessageStatus {
+  message_id: string;
+  status: Stage;
+  /** For people, in the language of the request. */
+  status_text: string;
+  is_edited: boolean;
+  edited_at: Time | null;
+  /** When somebody other than the author read it first. */
+  read_at: Time | null;
+  /** The UUIDs of those who have, in that order. */
+  read_by: string[];
+  created_at: Time;
+  updated_at: Time;
+}
+
 /** A message that is not stored yet. */
 export interface Draft {
   id: null;
@@ -419,6 +447,8 @@ export class Messenger {
   history(chatId: Id, options?: { limit?: number; beforeId?: Id }): AsyncGenerator<Message[], void, void>;
   message(id: Id): Promise<Message>;
   postMessage(message: NewMessage): Promise<Message>;
+  editMessage(id: Id, content: string): Promise<Edited>;
+  messageStatus(id: Id): Promise<MessageStatus>;
   deleteMessage(id: Id): Promise<null>;
   addReaction(messageId: Id, emoji: string): Promise<Reaction>;
   removeReaction(messageId: Id, emoji: string): Promise<null>;

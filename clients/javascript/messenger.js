@@ -696,6 +696,16 @@ export class Messenger {
     return this.#request("DELETE", `/messages/${segment(id)}`);
   }
 
+  /** Another text for one's own message. @param {Types.Id} id @param {string} content @returns {Promise<Types.Edited>} */
+  editMessage(id, content) {
+    return this.#request("PUT", `/messages/${segment(id)}/edit`, { body: { content } });
+  }
+
+  /** What has become of a message, and who has read it. @param {Types.Id} id @returns {Promise<Types.MessageStatus>} */
+  messageStatus(id) {
+    return this.#request("GET", `/messages/${segment(id)}/status`);
+  }
+
   /** @param {Types.Id} messageId @param {string} emoji @returns {Promise<Types.Reaction>} */
   addReaction(messageId, emoji) {
     return this.#request("POST", `/messages/${segment(messageId)}/reactions`, { body: { emoji } });

@@ -917,6 +917,8 @@ test("Every method asks the path of the contract", async () => {
   await is(client.messages({ chatId: 5, aroundId: 7 }), "GET /messages", { chat_id: "5", around_id: "7" });
   await is(client.messages({ chatId: 5, afterId: 0 }), "GET /messages", { chat_id: "5", after_id: "0" });
   await is(client.postMessage({ chatId: 5, content: "x", replyToId: 7 }), "POST /messages", { chat_id: 5, content: "x", reply_to_id: 7 });
+  await is(client.editMessage(7, "y"), "PUT /messages/7/edit", { content: "y" });
+  await is(client.messageStatus(7), "GET /messages/7/status");
   await is(client.deleteMessage(7), "DELETE /messages/7");
   await is(client.addReaction(7, "❤️"), "POST /messages/7/reactions", { emoji: "❤️" });
   await is(client.removeReaction(7, "❤️"), "DELETE /messages/7/reactions/%E2%9D%A4%EF%B8%8F");
