@@ -16,6 +16,7 @@ COPY presence presence
 COPY locale locale
 COPY templates templates
 COPY static static
+COPY clients/javascript clients/javascript
 
 # The key is needed to start Django and used for nothing here.
 RUN SECRET_KEY=only-to-collect-files python manage.py collectstatic --noinput --verbosity 0 \

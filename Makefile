@@ -5,12 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
+DEMO ?= on
 NEW_KEY = $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))"
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: .venv/run var/secret ## run it: http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL, REDIS_URL, … count)
+run: export DEMO := $(DEMO)
+run: .venv/run var/secret ## run it: http://127.0.0.1:8000 (HOST, PORT, DEMO, DATABASE_URL, REDIS_URL, … count)
 	@SECRET_KEY="$${SECRET_KEY:-$$(cat var/secret)}"; export SECRET_KEY; \
 	 $(BIN)/python manage.py migrate --verbosity 0 && \
 	 $(BIN)/python manage.py seed_demo && \

@@ -10,3 +10,6 @@ class MessengerConfig(AppConfig):
         # Registers what rebuilds events from the log.
         import messaging.selectors  # noqa: F401
         from messenger import checks  # noqa: F401
+        from messenger.pages.sessions import watch_sign_outs
+
+        watch_sign_outs()

@@ -30,6 +30,9 @@ from messenger.realtime import limits
 
 logger = logging.getLogger(__name__)
 
+# What every 401 asks for.
+CHALLENGE = 'Bearer realm="messenger"'
+
 
 class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer <access token>`: request.user its person, request.auth its claims."""
@@ -47,7 +50,7 @@ class TokenAuthentication(BaseAuthentication):
         return user, claims
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="messenger"'
+        return CHALLENGE
 
 
 def address_of(request: HttpRequest | Request) -> str:
@@ -113,7 +116,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     # For messenger.handler, which may ask again.
     response.held = isinstance(found, Held)  # type: ignore[attr-defined]
     if found.status == 401:
-        response["WWW-Authenticate"] = 'Bearer realm="messenger"'
+        response["WWW-Authenticate"] = CHALLENGE
     if found.retry_after is not None:
         response["Retry-After"] = _seconds(found.retry_after)
     return response
@@ -179,6 +182,8 @@ def plain_error(error: MessengerError) -> HttpResponse:
     response = HttpResponse(
         orjson.dumps(error.facts()), status=error.status, content_type="application/json"
     )
+    if error.status == 401:
+        response["WWW-Authenticate"] = CHALLENGE
     if error.retry_after is not None:
         response["Retry-After"] = _seconds(error.retry_after)
     return response

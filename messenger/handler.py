@@ -25,10 +25,10 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext_lazy as _
 
 from messenger.addresses import address_in
-from messenger.drf import plain_error
 from messenger.errors import Malformed, MessengerError, TooLarge, Unavailable
 from messenger.headers import harden
 from messenger.held import attempt
+from messenger.pages.errors import told
 from messenger.realtime import limits
 from messenger.realtime.limits import Limit
 from messenger.realtime.threads import askers, hashers, readers
@@ -55,8 +55,9 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
 def outside(error: MessengerError, scope: dict[str, Any]) -> HttpResponse:
     """An answer that the middleware does not see, in the client's language all the same."""
     language = language_of(scope["headers"])
+    accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     with translation.override(language):
-        response = plain_error(error)
+        response = told(error, accept.decode("latin-1"))
     response["Content-Language"] = language
     patch_vary_headers(response, LANGUAGE_FROM)
     harden(response)

@@ -83,7 +83,8 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# The page uses the client as anybody's would.
+STATICFILES_DIRS = [BASE_DIR / "static", ("client", BASE_DIR / "clients" / "javascript")]
 WHITENOISE_USE_FINDERS = True
 # Without `collectstatic` the files are found where they lie.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
@@ -184,6 +185,12 @@ SIMPLE_JWT = {
     "LEEWAY": 5,
 }
 
+# Where who is not signed in is sent. A page that has been left alone for two weeks asks again.
+LOGIN_URL = "/sign-in"
+SESSION_COOKIE_AGE = min(14 * 86_400, int(REFRESH_TOKEN_LIFE.total_seconds()))
+# Whether anybody may come in as one of the demo people (accounts/demo.py), by one click.
+DEMO = env.flag("DEMO", default=False)
+
 # --- REST -----------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -230,8 +237,9 @@ SOCKET_BACKLOG_HARD = 1024 * 1024
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
-# Forms carry the token; no script of ours reads the cookie.
+# Forms and pages carry the token; no script of ours reads the cookie.
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "messenger.pages.errors.forged"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

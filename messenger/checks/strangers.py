@@ -63,6 +63,15 @@ def limits_are_on(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
+def demo_is_off(**kwargs: Any) -> list[CheckMessage]:
+    """Anybody may come in, and do whatever a person can do."""
+    if not settings.DEMO:
+        return []
+    hint = "DEMO=on is for trying it out; what demo people say is everybody's to change."
+    return [Warning("DEMO lets anybody in as a demo person.", hint=hint, id="messenger.W012")]
+
+
+@register(Tags.security, deploy=True)
 def access_is_short(**kwargs: Any) -> list[CheckMessage]:
     """A stolen access token is good until it ends."""
     minutes = settings.ACCESS_TOKEN_LIFE.total_seconds() / 60
