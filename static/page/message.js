@@ -1,0 +1,147 @@
+// @ts-check
+/** How one message looks. What its buttons do is for who hears the clicks: `data-act` says which. */
+
+import { fill, h, icon, iconButton, setAttribute, unseen } from "./dom.js";
+import { isOnlyEmoji, linked, oneLine } from "./text.js";
+import { listed, momentOf, numeral, problem, say, timeOf } from "./words.js";
+import { face } from "./faces.js";
+
+/** @import { Entry } from "./timeline.js" */
+/** @import { People } from "./people.js" */
+
+/**
+ * @typedef {object} Setting
+ * @property {People} people
+ * @property {number} userId
+ * @property {boolean} isGroup
+ */
+/**
+ * @typedef {object} Place
+ * @property {boolean} first whether another author, or nobody, comes right before it
+ * @property {boolean} last whether another author, or nobody, comes right after it
+ * @property {any} quote the message it answers; null if that is not to be had, undefined if it is none or not here yet
+ */
+
+/** Picture and words for what has become of one's own message. */
+const STATES = /** @type {Record<string, [string, string]>} */ ({
+  pending: ["clock", "sending"],
+  sent: ["tick", "sent"],
+  delivered: ["tick", "delivered"],
+  read: ["ticks", "read"],
+  failed: ["warning", "failed"],
+});
+
+/** What became of one's own message, for a list of chats too. @param {string} state */
+export function tickOf(state) {
+  const [picture, word] = STATES[state];
+  return h("span", { class: `tick tick-${state}`, role: "img", "aria-label": say(word), title: say(word) }, icon(picture));
+}
+
+/** A message in one line. @param {any} message */
+export function brief(message) {
+  if (message.is_deleted) return say("deleted");
+  return oneLine(message.content ?? "") || say("other_kind", { type: message.type });
+}
+
+/** @param {HTMLElement} element an `article` @param {Entry} entry @param {Place} place @param {Setting} setting */
+export function paintMessage(element, entry, place, setting) {
+  const { message, state, key } = entry;
+  const { people, userId, isGroup } = setting;
+  const own = message.author_id === userId;
+  const named = isGroup && !own;
+  const failed = state === "failed";
+  element.className = ["message", own ? "own" : "other", place.first && "first", place.last && "last", message.is_deleted && "gone", failed && "failed"]
+    .filter(Boolean)
+    .join(" ");
+  element.dataset.key = key;
+  setAttribute(element, "data-id", entry.id);
+  element.dataset.state = own ? state : "";
+  const id = (/** @type {string} */ part) => `${part}-${key}`;
+  element.setAttribute("aria-labelledby", `${id("by")} ${id("text")} ${id("meta")}`);
+  const name = own ? say("you") : people.nameOf(message.author_id);
+  const author = named && place.first
+    ? h("div", { class: `author person-${(message.author_id ?? 0) % 6}`, id: id("by"), dir: "auto" }, name)
+    : h("span", { class: "unseen", id: id("by") }, name);
+  fill(
+    element,
+    named && h("span", { class: "beside" }, place.last && face(name, message.author_id)),
+    h(
+      "div",
+      { class: "bubble" },
+      author,
+      message.reply_to_id !== null && quoteOf(message.reply_to_id, place.quote, setting),
+      h("div", { class: "line-of" }, textOf(message, id("text")), metaOf(entry, own, id("meta"))),
+      reactionsOf(message, setting),
+      failed && failureOf(entry),
+    ),
+    entry.id !== null && !message.is_deleted && toolsOf(),
+  );
+}
+
+/** @param {any} message @param {string} id */
+function textOf(message, id) {
+  if (message.is_deleted) return h("div", { class: "text quiet", id }, say("deleted"));
+  const text = message.content ?? "";
+  if (!text) return h("div", { class: "text quiet", id }, say("other_kind", { type: message.type }));
+  return h("div", { class: isOnlyEmoji(text) ? "text large" : "text", id, dir: "auto" }, linked(text));
+}
+
+/** @param {Entry} entry @param {boolean} own @param {string} id */
+function metaOf({ message, state }, own, id) {
+  return h(
+    "div",
+    { class: "meta", id },
+    message.is_edited && !message.is_deleted && h("span", { class: "edited", title: momentOf(message.edited_at) }, say("edited")),
+    h("time", { datetime: message.ts, title: momentOf(message.ts) }, timeOf(message.ts)),
+    own && !message.is_deleted && tickOf(state),
+  );
+}
+
+/** @param {number} id @param {any} quote @param {Setting} setting */
+function quoteOf(id, quote, { people, userId }) {
+  const who = quote && (quote.author_id === userId ? say("you") : people.nameOf(quote.author_id));
+  const what = quote ? brief(quote) : quote === null ? say("unavailable") : "…";
+  return h(
+    "button",
+    { type: "button", class: `quote person-${(quote?.author_id ?? 0) % 6}`, "data-act": "jump", "data-to": id, tabindex: -1 },
+    unseen(say("in_reply_to")),
+    who && h("b", { dir: "auto" }, who),
+    h("span", { dir: "auto" }, what),
+  );
+}
+
+/** @param {any} message @param {Setting} setting */
+function reactionsOf(message, { people, userId }) {
+  /** @type {Map<string, number[]>} */
+  const byEmoji = new Map();
+  for (const { emoji, user_id } of message.reactions ?? []) byEmoji.set(emoji, [...(byEmoji.get(emoji) ?? []), user_id]);
+  if (!byEmoji.size || message.is_deleted) return null;
+  const chips = [...byEmoji].map(([emoji, users]) => {
+    const names = listed(users.map((id) => (id === userId ? say("you") : people.nameOf(id))));
+    const label = say("reaction", { emoji, names });
+    const facts = { "aria-pressed": String(users.includes(userId)), "aria-label": label, title: names };
+    const act = { "data-act": "react", "data-emoji": emoji, tabindex: -1 };
+    return h("li", {}, h("button", { type: "button", ...facts, ...act }, h("span", {}, emoji), h("b", {}, numeral(users.length))));
+  });
+  return h("ul", { class: "reactions", "aria-label": say("reactions") }, chips);
+}
+
+/** @param {Entry} entry */
+function failureOf({ sending }) {
+  return h(
+    "div",
+    { class: "failure" },
+    h("span", {}, sending?.error ? problem(sending.error) : ""),
+    h("button", { type: "button", "data-act": "retry", tabindex: -1 }, say("try_again")),
+    h("button", { type: "button", "data-act": "drop", tabindex: -1 }, say("discard")),
+  );
+}
+
+function toolsOf() {
+  return h(
+    "div",
+    { class: "tools" },
+    iconButton("smile", say("react"), { "data-act": "pick", tabindex: -1 }),
+    iconButton("more", say("message_menu"), { "data-act": "menu", "aria-haspopup": "menu", tabindex: -1 }),
+  );
+}
