@@ -83,6 +83,7 @@ class Leg:
             "DJANGO_SETTINGS_MODULE": "messenger.settings",
             "DEBUG": "off",
             "RATE_LIMITS": "on",
+            "DEMO": "off",
         }
 
     def run(self, options: list[str]) -> bool:

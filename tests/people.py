@@ -33,6 +33,14 @@ def client(user: User) -> Client:
     return Client(headers=bearer(user))
 
 
+def visitor(user: User) -> Client:
+    """A browser in which `user` is signed in on the page."""
+    browser = Client()
+    answer = browser.post("/sign-in", {"login": user.username, "password": PASSWORD})
+    assert answer.status_code == 302, answer.content
+    return browser
+
+
 def post(client: Client, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
     """POST JSON; the response."""
     return client.post(

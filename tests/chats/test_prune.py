@@ -4,6 +4,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -71,15 +72,17 @@ def test_many_rows_go_in_steps(alice: User, group: Chat, monkeypatch: pytest.Mon
     assert kept(group) == [10]
 
 
-def test_old_logins_and_unused_tickets_go_too(alice: User) -> None:
+def test_old_logins_unused_tickets_and_old_sessions_go_too(alice: User) -> None:
     old, fresh = start_login(alice), start_login(alice)
     Login.objects.filter(id=read_access(old.access).login_id).update(expires_at=OLD)
     tickets.issue(read_access(fresh.access))
     tickets.issue(read_access(fresh.access))
     Ticket.objects.filter(pk=Ticket.objects.values("pk")[:1]).update(expires_at=OLD)
+    Session.objects.create(session_key="x" * 32, session_data="x", expire_date=OLD)
     said = prune()
-    assert "1 old logins" in said and "1 unused tickets" in said
+    assert "1 old logins" in said and "1 unused tickets" in said and "1 old sessions" in said
     assert (Login.objects.count(), Ticket.objects.count()) == (1, 1)
+    assert not Session.objects.exists()
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "x", "1e3"])

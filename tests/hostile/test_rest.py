@@ -129,7 +129,7 @@ async def test_strange_headers_change_nothing_or_are_a_mistake(
     alice: User, headers: dict[str, str]
 ) -> None:
     own = signed_in(await in_db(token, alice))
-    for path in ("/users_list", "/", "/static/home.css", "/admin/login/", "/nowhere"):
+    for path in ("/users_list", "/", "/static/about.css", "/admin/login/", "/nowhere"):
         answer = await ask("GET", path, headers={**own, **headers})
         assert 200 <= answer.status < 500, (path, answer.body)
         tally.count("headers", path, headers, answer.status)

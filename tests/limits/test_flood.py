@@ -81,7 +81,9 @@ async def test_of_a_flood_a_few_wait_and_the_others_are_told_when_to_come_again(
     assert (await log_in(12)).status == 401
 
 
-@pytest.mark.parametrize("path", ["/register", "/auth/register", "/api/v1/auth/login"])
+@pytest.mark.parametrize(
+    "path", ["/register", "/auth/register", "/api/v1/auth/login", "/sign-in", "/sign-up"]
+)
 async def test_every_door_has_the_same_bound(held: threading.Event, path: str) -> None:
     attempts = [log_in(n) for n in range(5)]
     while waiting() < 3:

@@ -166,11 +166,13 @@ async def test_without_a_database_all_is_put_off_nobody_is_cut_off_and_it_comes_
                 ("/api/v1/auth/ws-ticket", alice, None, "POST"),
                 ("/admin/login/", None, None, "GET"),
                 ("/admin/", None, None, "GET"),
+                ("/", None, None, "GET"),
+                ("/sign-in", None, None, "GET"),
             ):
                 status, headers, said = await request(one, path, person, body, method)
                 assert (status, said.get("code")) == (503, "unavailable"), (path, said)
                 assert int(headers["Retry-After"]) >= 1
-            for path in ("/", "/docs", "/docs/ws", "/docs/openapi.json", "/healthz"):
+            for path in ("/about", "/docs", "/docs/ws", "/docs/openapi.json", "/healthz"):
                 assert (await request(one, path))[0] == 200, path
         finally:
             await asyncio.to_thread(cluster.postgres.start)

@@ -17,6 +17,7 @@ from messaging.services import SendMessage, send_messages
 from messenger.realtime.threads import in_db
 from tests.live.servers import Server
 from tests.live.test_browser import CHROMIUM, Tab, browser, empty_tab
+from tests.people import PASSWORD
 
 __all__ = ["browser"]
 
@@ -64,11 +65,13 @@ async def visit(tab: Tab, server: Server, path: str, ready: str = "true") -> lis
     return found
 
 
-def signed_in(user: User) -> str:
+def signed_in(user: User, *, on_the_page: bool = False) -> str:
     user.is_staff = user.is_superuser = True
     user.save()
     client = Client()
     client.force_login(user, "accounts.backends.LoginBackend")
+    if on_the_page:
+        client.post("/sign-in", {"login": user.username, "password": PASSWORD})
     return client.cookies["sessionid"].value
 
 
@@ -80,7 +83,10 @@ async def test_no_page_does_what_its_policy_refuses(
         send_messages, [SendMessage(author_id=alice.id, chat=group.id, content="one for the bars")]
     )
     pages: dict[str, str] = {
-        "/": "document.querySelector('main')",
+        "/": "document.querySelector('#id_login')",
+        "/sign-in": "document.querySelector('#id_login')",
+        "/sign-up": "document.querySelector('#id_email')",
+        "/about": "document.querySelector('main')",
         # Swagger UI has drawn the paths, and one of them is open.
         "/docs": "document.querySelectorAll('.opblock').length > 20",
         "/docs/ws": "document.querySelector('details')",
@@ -105,6 +111,10 @@ async def test_no_page_does_what_its_policy_refuses(
         await tab.until("document.querySelectorAll('.btn.execute').length", 1)
         found["/docs, unfolded"] = await tab.run("window.refused")
         assert {path: refused for path, refused in found.items() if refused} == {}
+        assert tab.thrown == []
+    session = await in_db(lambda: signed_in(alice, on_the_page=True))
+    async with visitor(browser, server, session) as tab:
+        assert await visit(tab, server, "/", "document.body.dataset.access") == []
         assert tab.thrown == []
 
 

@@ -125,11 +125,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Request(Row):
-    """A method, a path with perhaps a query, and a body. The answers are statuses."""
+    """
+    A method, a path with perhaps a query, and a body, which is JSON or that of a form. The answers
+    are statuses.
+    """
 
     method: str
     path: str
     body: dict[str, Any] | None = None
+    form: bool = False
 
     @property
     def name(self) -> str:
@@ -188,6 +192,12 @@ def rest(line: str, *answers: int, body: dict[str, Any] | None = None) -> Reques
     return Request(answers, method, path, body)
 
 
+def page(line: str, status: int, body: dict[str, Any] | None = None) -> Request:
+    """A page of ours or its form: a token opens none, so each is the same for everybody."""
+    method, _, path = line.partition(" ")
+    return Request((status,) * len(COLUMNS), method, path, body, form=True)
+
+
 def command(protocol: str, frame: dict[str, Any], *answers: int | str) -> Command:
     assert len(answers) == len(COLUMNS), frame
     return Command(answers, PROTOCOLS[protocol], frame)
@@ -220,8 +230,18 @@ HERE = {"status": "online"}
 # fmt: off
 REST = [
     #                                                  anon. exp. str.  ex   mem.  own.
-    # Plain pages. The admin sends everybody to its own login.
-    rest("GET ",                                        200, 200, 200, 200, 200, 200),
+    # Pages, for who has no session. For who has one: tests/page/test_doors.py.
+    page("GET ",                                        200),
+    page("GET about",                                   200),
+    page("GET sign-in",                                 200),
+    page("POST sign-in",                                302,
+         body={"login": "alice@example.org", "password": PASSWORD}),
+    page("GET sign-up",                                 200),
+    page("POST sign-up",                                302, body={"name": "New", **NEWCOMER}),
+    page("POST sign-out",                               302),
+    page("POST enter",                                  404, body={"username": "anna"}),
+    page("POST access",                                 401),
+    # The admin sends everybody to its own login.
     rest("GET admin/",                                  302, 302, 302, 302, 302, 302),
     rest("GET language",                                302, 302, 302, 302, 302, 302),
     rest("GET docs",                                    200, 200, 200, 200, 200, 200),

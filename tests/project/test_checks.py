@@ -52,11 +52,12 @@ def test_the_settings_for_production_are_clean_for_every_check(root: Path) -> No
 
 def test_what_is_missing_in_production_is_told_all_at_once(root: Path) -> None:
     careless = {"HTTPS": "off", "DEBUG": "on", "SECRET_KEY": "short", "RATE_LIMITS": "off"}
-    done = deploy_check({**production(root), **careless, "ALLOWED_HOSTS": "*", "JWT_KEY": "k"})
+    careless |= {"ALLOWED_HOSTS": "*", "JWT_KEY": "k", "DEMO": "on"}
+    done = deploy_check({**production(root), **careless})
     assert done.returncode == 1
     for id in ("W004", "W008", "W009", "W012", "W016", "W018"):
         assert f"(security.{id})" in done.stderr
-    for id in ("W001", "W002", "W003"):
+    for id in ("W001", "W002", "W003", "W012"):
         assert f"(messenger.{id})" in done.stderr
 
 
@@ -85,6 +86,8 @@ TOLD: list[tuple[Check, dict[str, Any], list[str]]] = [
      ["messenger.W005"]),
     (strangers.limits_are_on, {"RATE_LIMITS": True}, []),
     (strangers.limits_are_on, {"RATE_LIMITS": False}, ["messenger.W003"]),
+    (strangers.demo_is_off, {"DEMO": False}, []),
+    (strangers.demo_is_off, {"DEMO": True}, ["messenger.W012"]),
     (strangers.access_is_short, {}, []),
     (strangers.access_is_short, {"ACCESS_TOKEN_LIFE": project.ACCESS_TOKEN_LIFE * 2},
      ["messenger.W006"]),
@@ -238,4 +241,4 @@ def test_every_check_of_ours_is_registered_and_has_its_number() -> None:
     everyday = django_checks.registry.registry.registered_checks
     deployed = django_checks.registry.registry.deployment_checks
     assert ours == {one for one in everyday | deployed if one in ours}
-    assert len(ours) == 12
+    assert len(ours) == 13

@@ -131,7 +131,7 @@ async def test_a_request_counts_from_when_it_came_and_not_from_when_it_was_read(
     ("path", "status", "kind"),
     [
         ("/", 200, "text/html"),
-        ("/static/home.css", 200, "text/css"),
+        ("/static/about.css", 200, "text/css"),
         ("/static/admin/css/base.css", 200, "text/css"),
         ("/static/../messenger/settings.py", 404, "application/json"),
         ("/static/%2e%2e/manage.py", 404, "application/json"),

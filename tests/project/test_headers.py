@@ -31,6 +31,9 @@ HEADERS = {
 }
 EVERYWHERE = [
     "/",
+    "/sign-in",
+    "/sign-up",
+    "/about",
     "/admin/login/",
     "/admin/",
     "/docs",
@@ -53,7 +56,7 @@ def test_every_answer_has_the_headers(where: str) -> None:
 
 
 async def test_so_has_a_file() -> None:
-    answer = await ask("GET", "/static/home.css")
+    answer = await ask("GET", "/static/about.css")
     assert answer.status == 200
     assert {name: answer.headers.get(name.lower()) for name in HEADERS} == HEADERS
 
@@ -84,7 +87,9 @@ async def test_probes_are_not_sniffed(where: str) -> None:
     assert (await ask("GET", where)).headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("where", ["/", "/admin/login/", "/docs", "/docs/ws", "/auth/login"])
+@pytest.mark.parametrize(
+    "where", ["/", "/about", "/access", "/admin/login/", "/docs", "/docs/ws", "/auth/login"]
+)
 def test_nothing_is_echoed(api: Client, where: str) -> None:
     response = api.generic("TRACE", where, headers={"Cookie": "sessionid=secret"})
     assert response.status_code == 405 and response["Allow"]

@@ -141,7 +141,7 @@ def test_the_document_is_served_as_it_is(api: Client) -> None:
 def test_the_page_needs_nobody_else_and_runs_nothing_that_stands_in_it(api: Client) -> None:
     page = api.get("/docs").content.decode()
     needed = re.findall(r'(?:src|href|data-document)="([^"]*)"', page)
-    assert len(needed) == 9 and all(re.match(r"/(?!/)", address) for address in needed)
+    assert len(needed) == 10 and all(re.match(r"/(?!/)", address) for address in needed)
     for address in needed:
         with closing(api.get(address)) as file:
             assert file.status_code == 200, address
@@ -154,8 +154,9 @@ def test_the_page_needs_nobody_else_and_runs_nothing_that_stands_in_it(api: Clie
     assert "validatorUrl: null" in page
 
 
-def test_the_landing_page_leads_there(api: Client) -> None:
-    assert b'href="/docs"' in api.get("/").content
+def test_the_other_pages_lead_there(api: Client) -> None:
+    assert b'href="/docs"' in api.get("/about").content
+    assert b'href="/about"' in api.get("/").content
 
 
 # --- that it is held -------------------------------------------------------------------------

@@ -102,6 +102,8 @@ def test_for_strangers_it_is_closed_unless_opened() -> None:
     assert found["DEBUG"] == "False" and "*" not in found["ALLOWED_HOSTS"]
     assert found["ALLOWED_ORIGINS"] == "[]" and found["PROXIES"] == "0"
     assert found["RATE_LIMITS"] == "True" and found["SESSION_COOKIE_HTTPONLY"] == "True"
+    assert found["DEMO"] == "False" and int(found["SESSION_COOKIE_AGE"]) == 14 * 86_400
+    assert read({**KEY, "REFRESH_TOKEN_DAYS": "1"})["SESSION_COOKIE_AGE"] == "86400"
     https = read({**KEY, "HTTPS": "on"})
     assert https["SESSION_COOKIE_SECURE"] == https["CSRF_COOKIE_SECURE"] == "True"
     assert int(https["SECURE_HSTS_SECONDS"]) > 0

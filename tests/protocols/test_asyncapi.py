@@ -293,5 +293,5 @@ def test_the_page_holds_together_and_asks_nothing_of_anybody_else(api: Client) -
 
 
 def test_there_is_a_way_to_the_page(api: Client) -> None:
-    assert 'href="/docs/ws"' in api.get("/").content.decode()
+    assert 'href="/docs/ws"' in api.get("/about").content.decode()
     assert 'href="/docs"' in api.get("/docs/ws").content.decode()
