@@ -42,6 +42,9 @@ soak: .venv/dev ## run for long (MINUTES=60) and see whether anything grows
 bench: .venv/dev ## measure, against the textbook way, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
+screenshot: .venv/dev ## make the README's picture anew, while `make run` runs beside
+	@$(BIN)/python -m tests.page.screenshot docs/page.png --url http://$(HOST):$(PORT)
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -57,4 +60,4 @@ bench: .venv/dev ## measure, against the textbook way, and write docs/benchmarks
 var/secret:
 	@mkdir -p var && umask 077 && $(NEW_KEY) > var/secret
 
-.PHONY: help run test check faults soak bench
+.PHONY: help run test check faults soak bench screenshot
