@@ -105,7 +105,8 @@ function quoteOf(id, quote, { people, userId }) {
     "button",
     { type: "button", class: `quote person-${(quote?.author_id ?? 0) % 6}`, "data-act": "jump", "data-to": id, tabindex: -1 },
     unseen(say("in_reply_to")),
-    who && h("b", { dir: "auto" }, who),
+    // Until it has come it is as high as it will be.
+    (who || quote === undefined) && h("b", { dir: "auto" }, who || "\u00a0"),
     h("span", { dir: "auto" }, what),
   );
 }
