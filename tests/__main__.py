@@ -32,11 +32,11 @@ REDIS = "redis://127.0.0.1:6379/0"
 HERE = Path(__file__).parent
 # The folders that wait more than they work, and of the others those that work most.
 WAITING = ("clients", "limits", "live", "presence", "realtime")
-BUSY = ("fuzz", "hostile", "project")
+BUSY = ("fuzz", "hostile", "page", "project")
 # Seconds between words about how far it is.
 WORD = 10
 # Failures of a part that are heard again; more than that are no accident.
-HEARD_AGAIN = 3
+HEARD_AGAIN = 5
 
 
 def find_postgres() -> str:
