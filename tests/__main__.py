@@ -6,12 +6,12 @@
 
 REQUIRE_SERVICES=1 makes it a failure if they are not found. What ran is said at the end.
 
-Without options the legs run side by side, each in three parts: what waits for processes and clocks
-most of the time, and two of the rest. What has nothing to do with where things are kept (marked
-`once`) runs in the last leg only.
+Without options the legs run side by side, each in four parts: what waits for processes and clocks
+most of the time, what goes on in a browser, and two of the rest. What has nothing to do with where
+things are kept (marked `once`) runs in the last leg only.
 
-Six of them at once are a busy machine, and tests of patience know no better than to call it slow: a
-few that fail are heard a second time, alone. What passes only then is named at the end.
+Eight of them at once are a busy machine, and tests of patience know no better than to call it slow:
+a few that fail are heard a second time, alone. What passes only then is named at the end.
 """
 
 import os
@@ -30,9 +30,11 @@ import redis
 POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 REDIS = "redis://127.0.0.1:6379/0"
 HERE = Path(__file__).parent
-# The folders that wait more than they work, and of the others those that work most.
+# The folders that wait more than they work, those with a browser, and of the others those that work
+# most.
 WAITING = ("clients", "limits", "live", "presence", "realtime")
-BUSY = ("fuzz", "hostile", "page", "project")
+BROWSING = ("page",)
+BUSY = ("fuzz", "hostile", "project")
 # Seconds between words about how far it is.
 WORD = 10
 # Failures of a part that are heard again; more than that are no accident.
@@ -150,9 +152,10 @@ def _options(folders: list[str], leg: Leg, legs: list[Leg]) -> list[str]:
 def side_by_side(legs: list[Leg], folder: Path) -> Iterator[tuple[Leg, bool]]:
     """Run the whole suite: each leg, and whether it passed."""
     found = sorted(path.name for path in HERE.iterdir() if list(path.glob("test_*.py")))
-    working = [name for name in found if name not in WAITING]
+    working = [name for name in found if name not in WAITING + BROWSING]
     groups = [
         [name for name in found if name in WAITING],
+        [name for name in found if name in BROWSING],
         [name for name in working if name in BUSY],
         [name for name in working if name not in BUSY],
     ]
