@@ -244,13 +244,19 @@ export class Log extends Signals {
     this.#stale = false;
     if (!timeline) return;
     const anchor = this.#atEnd ? null : this.#topmost();
-    const before = anchor ? topOf(anchor) : 0;
-    const [from, to] = this.#stretch;
+    const before = anchor ? topOf(wordsOf(anchor)) : 0;
+    let [from, to] = this.#stretch;
+    // With nothing above it, what is at the very top would have nowhere to go when its day, which
+    // belongs to an older message now, is gone.
+    if (anchor && from > 0 && this.root.scrollTop < this.root.clientHeight) from = Math.max(0, from - STEP);
     this.#setStretch(from, to);
     this.#paintTop(timeline);
     this.#painted.show(rowsOf(timeline, from, to, this.#setting, this.#names));
     if (this.#atEnd) this.#toBottom();
-    else if (anchor?.isConnected) this.root.scrollTop += topOf(anchor) - before;
+    else {
+      const same = anchor?.dataset.key && this.#painted.of(anchor.dataset.key);
+      if (same) this.root.scrollTop += topOf(wordsOf(same)) - before;
+    }
     if (!this.rows.querySelector(".message[tabindex='0']")) {
       const last = this.rows.querySelector(".message:last-child");
       if (last) last.tabIndex = 0;
@@ -286,3 +292,9 @@ export class Log extends Signals {
 
 /** @param {Element} element */
 const topOf = (element) => element.getBoundingClientRect().top;
+
+/**
+ * What stays of a message where others come before it: the author's name above may go.
+ * @param {Element} row
+ */
+const wordsOf = (row) => row.querySelector(".text") ?? row;
