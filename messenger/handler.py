@@ -52,6 +52,10 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
+def _in_admin(scope: dict[str, Any]) -> bool:
+    return str(scope["path"]).startswith("/admin/")
+
+
 def outside(error: MessengerError, scope: dict[str, Any]) -> HttpResponse:
     """An answer that the middleware does not see, in the client's language all the same."""
     language = language_of(scope["headers"])
@@ -118,7 +122,7 @@ class Handler(ASGIHandler):
     async def _read(self, scope: dict[str, Any], receive: Any) -> bytes:
         """The whole body, refused as soon as it is too large and before it is looked at."""
         headers = dict(scope["headers"])
-        most = settings.MAX_FORM if scope["path"].startswith("/admin/") else settings.MAX_BODY
+        most = settings.MAX_FORM if _in_admin(scope) else settings.MAX_BODY
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or len(declared) > 18:
             raise Malformed(_("Content-Length is not a number."))
@@ -154,7 +158,9 @@ class Handler(ASGIHandler):
         request.META["CONTENT_LENGTH"] = str(len(body))
         request.META["messenger.received_at"] = received_at
         try:
-            with attempt(first=tries == 0, last=tries == len(PAUSES)):
+            # A page of the admin would show the refusal, and is not asked for again.
+            last = tries == len(PAUSES) or _in_admin(scope)
+            with attempt(first=tries == 0, last=last):
                 response = self.get_response(request)
             patch_vary_headers(response, LANGUAGE_FROM)
         finally:

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 
 from accounts import services
 from accounts.models import User
 from accounts.tokens import TokenPair
+from messenger.handler import Handler
+from messenger.held import comes_again
 from messenger.realtime.threads import in_db
 from tests.people import PASSWORD, token
 from tests.project.asgi import JSON, ask, signed_in
@@ -142,6 +145,17 @@ async def test_a_request_counts_from_when_it_came_and_not_from_when_it_was_read(
 async def test_pages_and_files_go_the_same_way(path: str, status: int, kind: str) -> None:
     answer = await ask("GET", path)
     assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (status, kind)
+
+
+@pytest.mark.parametrize(("path", "again"), [("/", "True"), ("/admin/", "False")])
+async def test_requests_may_come_again_and_pages_of_the_admin_wait(
+    monkeypatch: pytest.MonkeyPatch, path: str, again: str
+) -> None:
+    def respond(self: Handler, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(str(comes_again()))
+
+    monkeypatch.setattr(Handler, "get_response", respond)
+    assert (await ask("GET", path)).body.decode() == again
 
 
 async def test_pages_may_not_be_framed_sniffed_or_told_of_elsewhere() -> None:
