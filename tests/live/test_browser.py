@@ -6,7 +6,6 @@ The page and its script are in `tests/protocols/browser`; they run at the origin
 
 import asyncio
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -27,11 +26,11 @@ from chats.models import Chat
 from messaging.models import Message, Reaction
 from messenger.realtime.threads import in_db
 from messenger.times import iso
+from tests.chromium import CHROMIUM, OPTIONS
 from tests.live.servers import Server
 from tests.people import token
 
 FOLDER = Path(settings.BASE_DIR) / "tests" / "protocols" / "browser"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SCRIPT = '<script src="page.js"></script>'
 # Seconds for a browser to start, and for a page to show something.
 PATIENCE = 20.0
@@ -116,9 +115,11 @@ def browser(tmp_path: Path) -> Iterator[str]:
     """Where a browser of our own listens."""
     assert CHROMIUM is not None
     folder = tmp_path / "chromium"
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-               "--no-first-run", "--disable-background-networking", "--disable-extensions",
-               "--remote-debugging-port=0", f"--user-data-dir={folder}"]  # fmt: skip
+    options = [
+        *OPTIONS,
+        *("--headless=new", "--disable-background-networking", "--disable-extensions"),
+        *("--remote-debugging-port=0", f"--user-data-dir={folder}"),
+    ]
     log = tmp_path / "chromium.log"
     with log.open("wb") as output:
         process = subprocess.Popen([CHROMIUM, *options], stdout=output, stderr=output)

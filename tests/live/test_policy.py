@@ -15,8 +15,9 @@ from accounts.models import User
 from chats.models import Chat
 from messaging.services import SendMessage, send_messages
 from messenger.realtime.threads import in_db
+from tests.chromium import CHROMIUM
 from tests.live.servers import Server
-from tests.live.test_browser import CHROMIUM, Tab, browser, empty_tab
+from tests.live.test_browser import Tab, browser, empty_tab
 from tests.people import PASSWORD
 
 __all__ = ["browser"]

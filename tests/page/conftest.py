@@ -7,8 +7,9 @@ import pytest
 from django.conf import settings
 
 from messenger.realtime import doorbell
+from tests.chromium import CHROMIUM
 from tests.live.servers import Server, serving
-from tests.page.windows import CHROMIUM, Chromium, Windows
+from tests.page.windows import Chromium, Windows
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,9 +4,10 @@ the demo data (`make run`). One person writes, another one sees it come.
 """
 
 import argparse
-import shutil
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.chromium import CHROMIUM, OPTIONS
 
 SIZE = {"width": 1200, "height": 720}
 KITCHEN = "Кухня"
@@ -28,8 +29,7 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="%(default)s")
     chosen = parser.parse_args()
     with sync_playwright() as playwright:
-        program = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         grace, anna = (entered(browser, chosen.url, name) for name in ("Grace Hopper", "Анна"))
         for text in ("I am on my way, keep me a piece!", "And some tea, please 🍵"):
             grace.locator("#text").fill(text)

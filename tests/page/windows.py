@@ -7,7 +7,6 @@ for all tests, and between two of them the loop rests. In no test but these does
 
 import asyncio
 import re
-import shutil
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -25,12 +24,10 @@ from playwright.async_api import (
 
 from accounts.models import User
 from messenger.realtime.threads import in_db
+from tests.chromium import CHROMIUM, OPTIONS
 from tests.live.servers import Server
 from tests.people import visitor
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-# Without a sandbox, which containers do not allow. None of it goes anywhere but to our own server.
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
 # Milliseconds until something has to be there, and seconds for a test: other things run beside it.
