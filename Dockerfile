@@ -12,6 +12,7 @@ COPY messenger messenger
 COPY accounts accounts
 COPY chats chats
 COPY messaging messaging
+COPY moderation moderation
 COPY presence presence
 COPY locale locale
 COPY templates templates

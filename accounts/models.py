@@ -55,6 +55,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("moderator"), default=False)
     banned_at = models.DateTimeField(_("banned"), null=True, blank=True, editable=False)
+    # The end of a ban; None for one without an end.
+    banned_until = models.DateTimeField(_("banned until"), null=True, blank=True, editable=False)
+    # What the account was is gone; what was said stays, by nobody in particular.
+    erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
+    # The account that notices come from: nobody signs in with it, and nobody can write to it.
+    is_service = models.BooleanField(_("service account"), default=False, editable=False)
     created_at = models.DateTimeField(_("signed up"), default=timezone.now, editable=False)
 
     objects = UserManager()
@@ -67,6 +73,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["id"]
+        permissions = [
+            ("view_email", _("Can see the e-mails of people")),
+            ("appoint", _("Can appoint moderators")),
+            ("export_user", _("Can export the data of people")),
+            ("erase_user", _("Can erase people")),
+        ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.email_key = fold(self.email)
@@ -85,6 +97,22 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.name
+
+
+class Block(models.Model):
+    """`user` wants nothing of `blocked`: no private messages and no presence between the two."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="blocks", db_index=False)
+    blocked = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("block")
+        verbose_name_plural = _("blocks")
+        constraints = [models.UniqueConstraint(fields=["user", "blocked"], name="block_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} → {self.blocked_id}"
 
 
 class Login(models.Model):

@@ -27,6 +27,8 @@ class Chat(models.Model):
     description = models.CharField(_("description"), max_length=1000, blank=True)
     # Anyone may join an open group; a closed one is by invitation.
     is_open = models.BooleanField(_("open"), default=False)
+    # Seconds from one message of a member to their next; 0 for no limit. Owners have none.
+    slow_mode = models.PositiveIntegerField(_("slow mode, seconds"), default=0)
     # "<smaller user id>:<larger user id>" of a private chat: one chat for a pair, also in a race.
     pair = models.CharField(max_length=41, null=True, editable=False)
     last_seq = models.BigIntegerField(_("number of changes"), default=0, editable=False)
@@ -92,6 +94,37 @@ class Membership(models.Model):
         where = gettext("person {person} in chat {chat}")
         where = where.format(person=self.user_id, chat=self.chat_id)
         return f"{where} ({self.get_role_display()})"
+
+
+class Mute(models.Model):
+    """
+    This person may not write in a chat, or anywhere (`chat` None), until then. It outlives their
+    membership: who leaves and comes back is muted still.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="mutes",
+        verbose_name=_("person"),
+    )
+    chat = models.ForeignKey(
+        Chat, null=True, on_delete=models.CASCADE, related_name="mutes", verbose_name=_("chat")
+    )
+    until = models.DateTimeField(_("until"))
+
+    class Meta:
+        verbose_name = _("mute")
+        verbose_name_plural = _("mutes")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "chat"], name="mute_once"),
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(chat=None), name="mute_everywhere_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.chat_id}: {self.until:%Y-%m-%d %H:%M}"
 
 
 class LogEntry(models.Model):

@@ -10,7 +10,11 @@ Every failure that the core tells a client about, each with a stable code and an
     │   ├── WrongCredentials    401  the same for a wrong password and an unknown account
     │   └── TokenReused         401  a refresh token that was already exchanged
     ├── Forbidden               403  seen, but not allowed
-    │   └── Banned              403
+    │   ├── Banned              403  with `until`, if it ends
+    │   ├── Muted               403  with `until`
+    │   ├── Undeliverable       403  the other one of a private chat gets nothing from this person
+    │   ├── ContentRejected     403  a rule does not let this text through
+    │   └── AwaitingReview      403  a rule holds this message back until a moderator has seen it
     ├── NotFound                404  not there, or not yours to see: the same answer
     ├── MethodNotAllowed        405
     ├── Conflict                409
@@ -18,6 +22,7 @@ Every failure that the core tells a client about, each with a stable code and an
     ├── UnsupportedMedia        415
     ├── KeyReused               422  an idempotency key that came before with another body
     ├── RateLimited             429  with `retry_after`
+    │   └── SlowMode            429  the chat lets nobody write that fast
     ├── Internal                500  a mistake of ours, logged
     └── Unavailable             503  the database is away; with `retry_after`
 
@@ -26,12 +31,14 @@ A service raises one of these; `messenger.rest` gives it its form over HTTP and 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from messenger.texts import Sentence, counted
+from messenger.times import iso
 
 
 class MessengerError(Exception):
@@ -50,16 +57,18 @@ class MessengerError(Exception):
         *,
         errors: Mapping[str, Sequence[Sentence]] | None = None,
         retry_after: float | None = None,
+        until: datetime | None = None,
     ) -> None:
         self.detail = detail or self.text
         self.errors = {field: list(texts) for field, texts in (errors or {}).items()}
         self.retry_after = retry_after
+        self.until = until
         super().__init__(self.detail)
 
     def facts(self) -> dict[str, Any]:
         """
-        {code, detail, errors?, retry_after?}: what every protocol says of an error, in the language
-        that is active here.
+        {code, detail, errors?, retry_after?, until?}: what every protocol says of an error, in the
+        language that is active here.
         """
         facts: dict[str, Any] = {"code": self.code, "detail": str(self.detail)}
         if self.errors:
@@ -68,6 +77,8 @@ class MessengerError(Exception):
             }
         if self.retry_after is not None:
             facts["retry_after"] = self.retry_after
+        if self.until is not None:
+            facts["until"] = iso(self.until)
         return facts
 
 
@@ -129,6 +140,27 @@ class Banned(Forbidden):
     text = _("This account is banned.")
 
 
+class Muted(Forbidden):
+    code = "muted"
+    text = _("A moderator has muted you: you can read but not write for now.")
+
+
+class Undeliverable(Forbidden):
+    # The same whether the other one has blocked this person or is not there to read any more.
+    code = "undeliverable"
+    text = _("Messages to this person can't be delivered.")
+
+
+class ContentRejected(Forbidden):
+    code = "content_rejected"
+    text = _("The rules of this place do not let this text through.")
+
+
+class AwaitingReview(Forbidden):
+    code = "awaiting_review"
+    text = _("This message waits for a moderator. It is sent once it has been let through.")
+
+
 class NotFound(MessengerError):
     code = "not_found"
     status = 404
@@ -173,6 +205,11 @@ class RateLimited(MessengerError):
     code = "rate_limited"
     status = 429
     text = _("Too many requests. Try again later.")
+
+
+class SlowMode(RateLimited):
+    code = "slow_mode"
+    text = _("This chat is in slow mode. Wait a little before your next message.")
 
 
 class Internal(MessengerError):

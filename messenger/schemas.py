@@ -140,3 +140,4 @@ class Error(TypedDict):
     detail: str
     errors: NotRequired[dict[str, list[str]]]
     retry_after: NotRequired[float]
+    until: NotRequired[Time]

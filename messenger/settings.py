@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "chats",
     "messaging",
     "presence",
+    "moderation",
 ]
 MIDDLEWARE = [
     # First, so that every answer has the headers, that of a static file too.

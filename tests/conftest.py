@@ -30,7 +30,13 @@ from tests import contracts
 from tests.faults.services import Missing, Redis
 from tests.people import make_user
 
-KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+KEPT = {
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "auth_group",
+    "auth_group_permissions",
+}
 
 
 def pytest_pyfunc_call(pyfuncitem: Any) -> bool | None:

@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.once
 
-OURS = ("accounts", "chats", "messaging", "presence", "messenger")
+OURS = ("accounts", "chats", "messaging", "presence", "moderation", "messenger")
 PAGES = ("templates", "static", "clients/javascript")
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|ALTER|DROP|CREATE|TRUNCATE|SET)\s")
 

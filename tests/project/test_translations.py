@@ -42,7 +42,7 @@ CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 LATIN = re.compile("[a-z]", re.IGNORECASE)
 # The same in every language.
 UNIVERSAL = {"UUID", "REST", "AsyncAPI 3.0"}
-OURS = ("accounts", "chats", "messaging", "presence", "messenger")
+OURS = ("accounts", "chats", "messaging", "presence", "moderation", "messenger")
 # What clients say of their language, and what they hear then.
 WISHES = {
     "": "ru",
