@@ -18,7 +18,7 @@ from messenger.texts import Sentence
 
 def active_users(search: str = "") -> QuerySet[User]:
     """Everybody who can sign in, by id; `search` finds part of a name or username in any case."""
-    users = User.objects.filter(is_active=True).order_by("id")
+    users = User.objects.filter(is_active=True, is_service=False).order_by("id")
     if search:
         # Not `icontains`: SQLite's LIKE knows the two cases of ASCII letters only.
         in_name = Q(name__iregex=re.escape(search))

@@ -13,16 +13,24 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.signals import post_save, pre_delete
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors, tokens
 from accounts.events import LoginsEnded
 from accounts.models import Login, User, fold, normal
 from accounts.tokens import TokenPair
-from messenger.errors import Invalid, TokenReused, Unauthenticated, WrongCredentials
+from messenger.errors import (
+    Banned,
+    Conflict,
+    Invalid,
+    TokenReused,
+    Unauthenticated,
+    WrongCredentials,
+)
 from messenger.events import publish
 from messenger.texts import Sentence, at_most
 
@@ -66,14 +74,21 @@ def register(*, email: str, password: str, username: str = "", name: str = "") -
 
 def authenticate(login: str, password: str) -> User:
     """
-    The active person with this e-mail or username and password. WrongCredentials otherwise, after
-    the same work whether or not the account exists.
+    The active person with this e-mail or username and password. Banned for who is, and knows their
+    password; WrongCredentials otherwise, after the same work whether or not the account exists.
     """
     user = selectors.named(login)
     if user is None or len(password) > MAX_PASSWORD:
         make_password(password[:MAX_PASSWORD])
         raise WrongCredentials
-    if not user.check_password(password) or not user.is_active:
+    if not user.check_password(password):
+        raise WrongCredentials
+    if user.banned_until is not None and user.banned_until <= timezone.now():
+        end_bans()
+        user.refresh_from_db()
+    if user.banned_at is not None:
+        raise Banned(_banned_text(user.banned_until), until=user.banned_until)
+    if not user.is_active:
         raise WrongCredentials
     return user
 
@@ -200,16 +215,57 @@ def watch_people() -> None:
     pre_delete.connect(deleted, sender=User, weak=False, dispatch_uid="watch_people")
 
 
-def ban(user: User) -> None:
-    """Shut a person out: no signing in, and open sockets close with 4403."""
+def ban(user: User, *, until: datetime | None = None) -> None:
+    """
+    Shut a person out until then, or until `unban`: no signing in, and open sockets close with 4403.
+    """
     with transaction.atomic():
-        User.objects.filter(id=user.id).update(is_active=False, banned_at=timezone.now())
+        User.objects.filter(id=user.id).update(
+            is_active=False, banned_at=timezone.now(), banned_until=until
+        )
         end_logins(user.id, reason="banned")
 
 
 def unban(user: User) -> None:
-    """Let a person in again."""
-    User.objects.filter(id=user.id).update(is_active=True, banned_at=None)
+    """Let a person in again. Nothing happens to who is not banned."""
+    _let_in(User.objects.filter(id=user.id))
+
+
+def end_bans() -> int:
+    """Let those in again whose bans have come to their end. How many there were."""
+    return _let_in(User.objects.filter(banned_until__lte=timezone.now()))
+
+
+def _let_in(people: QuerySet[User]) -> int:
+    banned = people.filter(banned_at__isnull=False, erased_at=None)
+    return banned.update(is_active=True, banned_at=None, banned_until=None)
+
+
+def _banned_text(until: datetime | None) -> Sentence | None:
+    if until is None:
+        return None
+    text = _("This account is banned until {time} UTC.")
+    return format_lazy(text, time=f"{until:%Y-%m-%d %H:%M}")
+
+
+def service_account() -> User:
+    """The account that notices come from, made when it is first needed."""
+    found = User.objects.filter(is_service=True).order_by("id").first()
+    if found is not None:
+        return found
+    with translation.override(settings.LANGUAGE_CODE):
+        name = str(_("Moderation"))
+    for username in ("moderation", f"moderation.{secrets.token_hex(4)}"):
+        try:
+            with transaction.atomic():
+                return User.objects.create_user(
+                    f"{username}@service.invalid", username=username, name=name, is_service=True
+                )
+        except IntegrityError:
+            # Another process was quicker, or somebody is called so.
+            if found := User.objects.filter(is_service=True).first():
+                return found
+    raise Conflict(_("The account for notices can't be made."))
 
 
 def forget_old_logins() -> int:

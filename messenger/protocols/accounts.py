@@ -106,7 +106,7 @@ class AccountViewSet(ViewSet):
         """Sign up."""
         return Response(self.user(services.register(**wanted)), status=status.HTTP_201_CREATED)
 
-    @operation({200: "tokens"}, body=Credentials, errors=[401])
+    @operation({200: "tokens"}, body=Credentials, errors=[401, 403])
     def login(self, request: Request, wanted: Wanted) -> Response:
         """Sign in."""
         login, password = wanted["login"], wanted["password"]

@@ -1,13 +1,16 @@
 """Signing in: by e-mail or username, and with no word about what was wrong."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import Client
+from django.utils import timezone
 
 from accounts import services
 from accounts.models import Login, User
+from messenger.times import iso
 from tests.people import PASSWORD, bearer, make_user, post
 
 MINIAPP = "/login"
@@ -67,6 +70,7 @@ def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(
 ) -> None:
     banned, passwordless = make_user("bob"), make_user("charlie")
     services.ban(banned)
+    gone = make_user("dora", is_active=False)
     passwordless.set_unusable_password()
     passwordless.save()
     answers = [
@@ -78,7 +82,8 @@ def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(
             (alice.email, "x" * 129),
             ("nobody@example.org", PASSWORD),
             ("alice@example.org'--", PASSWORD),
-            (banned.email, PASSWORD),
+            (banned.email, "wrong-horse-7"),
+            (gone.email, PASSWORD),
             (passwordless.email, PASSWORD),
         ]
     ]
@@ -87,6 +92,34 @@ def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(
     assert {str(sorted(answer.items())) for answer in answers} == {str(sorted(answers[0].items()))}
     assert answers[0].json()["code"] == "wrong_credentials"
     assert not Login.objects.exists()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_who_is_banned_and_knows_their_password_is_told_until_when(api: Client, path: str) -> None:
+    bob = make_user("bob")
+    until = timezone.now() + timedelta(days=3)
+    services.ban(bob, until=until)
+    answer = post(api, path, {"email": bob.email, "password": PASSWORD})
+    assert (answer.status_code, answer.json()["code"]) == (403, "banned")
+    assert answer.json()["until"] == iso(until)
+    assert f"{until:%Y-%m-%d %H:%M}" in answer.json()["detail"]
+    assert not Login.objects.exists()
+
+
+def test_a_ban_ends_by_itself(api: Client) -> None:
+    bob, dora = make_user("bob"), make_user("dora")
+    for person in (bob, dora):
+        services.ban(person, until=timezone.now() + timedelta(days=3))
+    User.objects.filter(id=bob.id).update(banned_until=timezone.now())
+    answer = post(api, NATIVE, {"email": bob.email, "password": PASSWORD})
+    assert answer.status_code == 200
+    assert services.end_bans() == 0
+    dora.refresh_from_db()
+    assert dora.banned_at and not dora.is_active
+    User.objects.filter(id=dora.id).update(banned_until=timezone.now())
+    assert services.end_bans() == 1
+    dora.refresh_from_db()
+    assert dora.is_active and dora.banned_at is None and dora.banned_until is None
 
 
 class CountedHasher(MD5PasswordHasher):
