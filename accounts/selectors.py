@@ -55,6 +55,19 @@ def uuids_of(user_ids: Collection[int]) -> dict[int, UUID]:
     return dict(User.objects.filter(id__in=user_ids).values_list("id", "uuid"))
 
 
+def unreachable(user_ids: Collection[int]) -> set[int]:
+    """Those of these who read nothing: the erased, and the service's own account. One query."""
+    if not user_ids:
+        return set()
+    gone = User.objects.filter(Q(is_service=True) | Q(erased_at__isnull=False), id__in=user_ids)
+    return set(gone.values_list("id", flat=True))
+
+
+def notices_from() -> int | None:
+    """The id of the service's own account, once there is one."""
+    return User.objects.filter(is_service=True).order_by("id").values_list("id", flat=True).first()
+
+
 def nobody(*refs: Ref | str) -> Sentence:
     """What a client is told of ids that are nobody's."""
     return format_lazy(_("there is nobody with the id {ids}"), ids=", ".join(map(str, refs)))

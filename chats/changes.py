@@ -28,6 +28,16 @@ from messenger.events import ChatEvent, publish
 from messenger.times import iso
 
 Recorded = TypeVar("Recorded", bound=ChatEvent)
+LOCKED = (
+    "id",
+    "uuid",
+    "kind",
+    "last_seq",
+    "last_position",
+    "last_activity_at",
+    "slow_mode",
+    "pair",
+)
 LOG_COLUMNS = ("chat_id", "seq", "kind", "message_id", "actor_id", "facts", "created_at")
 
 
@@ -41,6 +51,9 @@ class LockedChat:
     last_seq: int
     last_position: int
     last_activity_at: datetime
+    slow_mode: int
+    # Of a private chat.
+    pair: str | None
 
     def next_seq(self) -> int:
         self.last_seq += 1
@@ -141,7 +154,7 @@ def lock_chats(
         _living(ids, members)
         .select_for_update(skip_locked=not wait and connection.features.has_select_for_update)
         .order_by("id")
-        .values_list("id", "uuid", "kind", "last_seq", "last_position", "last_activity_at")
+        .values_list(*LOCKED)
     )
     with turn(ids) if wait else nullcontext():
         chats = {row[0]: LockedChat(*row) for row in rows}

@@ -33,6 +33,8 @@ class ChatFacts:
     is_open: bool
     created_at: str
     members: list[MemberFacts]
+    # Seconds from one message of a member to their next; 0 for no limit.
+    slow_mode: int = 0
 
     def __post_init__(self) -> None:
         # Off the wire the members come as plain objects.

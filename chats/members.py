@@ -1,21 +1,33 @@
 """Who is in a chat, and who owns it: join, add, leave, remove, another role."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors as accounts
+from accounts.blocks import blockers
 from accounts.models import User
 from chats import selectors
 from chats.changes import Changes, LockedChat, changes_to
 from chats.events import ChatDeleted, MemberFacts, MemberJoined, MemberLeft, RoleChanged
 from chats.models import Chat, Membership
-from messenger.errors import Conflict, Forbidden, Invalid, NotFound, UnknownUsers
+from chats.mutes import must_not_be_muted
+from messenger.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Undeliverable,
+    UnknownUsers,
+)
 from messenger.ids import Ref, lookup
 from messenger.texts import counted, one_of
 
 MAX_MEMBERS = 1000
+# What only the one hears who blocks.
+BLOCKED = _("You have blocked this person.")
 
 
 def join_chat(user: User, chat: Chat | Ref) -> Chat:
@@ -43,7 +55,7 @@ def join_chat(user: User, chat: Chat | Ref) -> Chat:
 def add_member(actor: User, *, chat: Chat, user: User | Ref) -> tuple[MemberFacts, bool]:
     """
     An owner adds a person to a group: the member, and whether they are new. Again: nothing happens.
-    UnknownUsers for who is nobody, or banned.
+    UnknownUsers for who is nobody, or banned; Undeliverable where one has blocked the other.
     """
     ref = user.id if isinstance(user, User) else user
     with changes_to(chat.id) as changes:
@@ -57,6 +69,8 @@ def add_member(actor: User, *, chat: Chat, user: User | Ref) -> tuple[MemberFact
         person = accounts.people([ref]).get(ref)
         if person is None:
             raise UnknownUsers.field("user_id", accounts.nobody(ref))
+        must_not_be_muted(actor.id, chat.id)
+        must_be_reachable(actor, [person])
         return _add(changes, locked, chat, person, actor=actor), True
 
 
@@ -126,6 +140,19 @@ def membership_in(chat: Chat, user: User | Ref) -> Membership:
         return Membership.objects.select_related("user").get(chat_id=chat.id, **who)
     except Membership.DoesNotExist:
         raise NotFound from None
+
+
+def must_be_reachable(actor: User, people: Iterable[User]) -> None:
+    """
+    Undeliverable where one of these and `actor` are apart: nobody gets around a block by way of a
+    new chat.
+    """
+    others = [person for person in people if person.id != actor.id]
+    blocked = blockers([(actor.id, person.id) for person in others])
+    if any(person.is_service and not actor.is_service for person in others):
+        raise Undeliverable
+    if blocked:
+        raise Undeliverable(BLOCKED if actor.id in blocked.values() else None)
 
 
 def must_own(actor: User, chat: Chat) -> None:

@@ -120,6 +120,13 @@ def share_a_chat(user_id: int, other_id: int) -> bool:
     return own.filter(chat__memberships__user_id=other_id).exists()
 
 
+def shared_chats(user_id: int, other_id: int) -> list[int]:
+    """The ids of the chats that both of these people are in. One query."""
+    own = Membership.objects.filter(user_id=user_id, chat__deleted_at=None)
+    shared = own.filter(chat__memberships__user_id=other_id)
+    return list(shared.values_list("chat_id", flat=True))
+
+
 def members_of(chat: Chat) -> QuerySet[User]:
     """The active people in a chat."""
     inside = Membership.objects.filter(chat_id=chat.id)
@@ -156,6 +163,7 @@ def chat_facts(chats: Iterable[Chat]) -> dict[int, ChatFacts]:
             is_open=chat.is_open,
             created_at=iso(chat.created_at),
             members=members[chat.id],
+            slow_mode=chat.slow_mode,
         )
         for chat in chats
     }

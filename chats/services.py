@@ -3,14 +3,16 @@ What can be done with chats: create, rename, delete. Who comes, goes and owns is
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors as accounts
 from accounts.models import User
 from chats import selectors
-from chats.changes import changes_to
+from chats.changes import Changes, LockedChat, changes_to
 from chats.events import ChatCreated, ChatUpdated
 from chats.members import (
     MAX_MEMBERS,
@@ -21,11 +23,22 @@ from chats.members import (
     leave_chat,
     locked_chat,
     membership_in,
+    must_be_reachable,
     must_own,
     remove_member,
 )
 from chats.models import Chat, Membership
-from messenger.errors import Banned, Conflict, Forbidden, Invalid, MessengerError, NotFound
+from chats.mutes import must_not_be_muted
+from messaging.screening import screen, strictest
+from messenger.errors import (
+    Banned,
+    Conflict,
+    ContentRejected,
+    Forbidden,
+    Invalid,
+    MessengerError,
+    NotFound,
+)
 from messenger.ids import Ref
 from messenger.realtime import limits
 from messenger.texts import at_most, counted, one_of
@@ -41,11 +54,15 @@ __all__ = [
     "leave_chat",
     "open_private_chats",
     "remove_member",
+    "restore_chat",
+    "set_slow_mode",
     "update_chat",
 ]
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 1000
+# Seconds: six hours.
+MAX_SLOW_MODE = 21_600
 
 
 def create_chat(
@@ -61,7 +78,7 @@ def create_chat(
     """
     A group, or the private chat of two people, which is never open. The creator is a member and its
     owner. The private chat of a pair that has one already is that one, as it is. Invalid for
-    anything impossible.
+    anything impossible, Undeliverable for people who are apart, Muted for who may not name a group.
     """
     chat, _ = find_or_create_chat(
         creator,
@@ -101,12 +118,16 @@ def find_or_create_chat(
         raise Invalid.field("name", _("a group needs a name"))
     _check_text("name", name, MAX_NAME)
     _check_text("description", description, MAX_DESCRIPTION)
+    if kind == Chat.Kind.GROUP:
+        must_not_be_muted(creator.id, None)
+        _screen(name, description)
 
     pair = None
     if kind == Chat.Kind.PRIVATE:
         pair = _pair(*(user.id for user in people))
         if existing := Chat.objects.filter(pair=pair, deleted_at=None).first():
             return existing, False
+    must_be_reachable(creator, people)
     try:
         with transaction.atomic():
             chat = Chat.objects.create(
@@ -187,8 +208,12 @@ def update_chat(
     name: str | None = None,
     description: str | None = None,
     is_open: bool | None = None,
+    slow_mode: int | None = None,
 ) -> Chat:
-    """An owner of a group renames, describes, opens or closes it. None leaves a thing as it is."""
+    """
+    An owner of a group renames, describes, opens or closes it, or slows it down (seconds from one
+    message of a member to their next). None leaves a thing as it is.
+    """
     if name is not None:
         name = name.strip()
         if not name:
@@ -196,27 +221,45 @@ def update_chat(
         _check_text("name", name, MAX_NAME)
     if description is not None:
         _check_text("description", description, MAX_DESCRIPTION)
+    if name is not None or description is not None:
+        must_not_be_muted(actor.id, chat.id)
+        _screen(name or "", description or "")
+    _check_slow_mode(slow_mode)
     with changes_to(chat.id) as changes:
         locked = locked_chat(changes, chat)
         must_own(actor, chat)
-        if chat.kind != Chat.Kind.GROUP:
-            raise Forbidden(_("A private chat has nothing to change."))
-        wanted = {"name": name, "description": description, "is_open": is_open}
-        changed = {
-            field: value
-            for field, value in wanted.items()
-            if value is not None and value != getattr(chat, field)
+        wanted = {
+            "name": name,
+            "description": description,
+            "is_open": is_open,
+            "slow_mode": slow_mode,
         }
-        if changed:
-            Chat.objects.filter(id=chat.id).update(**changed)
-            chat.refresh_from_db()
-            changes.record(
-                ChatUpdated,
-                locked,
-                actor_id=actor.id,
-                chat=selectors.chat_facts([chat])[chat.id],
-            )
+        _update(changes, locked, chat, actor_id=actor.id, **wanted)
     return chat
+
+
+def set_slow_mode(chat: Chat, seconds: int) -> None:
+    """A moderator lets nobody but the owners of a group write faster than that; 0 for no limit."""
+    _check_slow_mode(seconds)
+    with changes_to(chat.id) as changes:
+        _update(changes, locked_chat(changes, chat), chat, actor_id=None, slow_mode=seconds)
+
+
+def _update(
+    changes: Changes, locked: LockedChat, chat: Chat, *, actor_id: int | None, **wanted: Any
+) -> None:
+    if chat.kind != Chat.Kind.GROUP:
+        raise Forbidden(_("A private chat has nothing to change."))
+    changed = {
+        field: value
+        for field, value in wanted.items()
+        if value is not None and value != getattr(chat, field)
+    }
+    if changed:
+        Chat.objects.filter(id=chat.id).update(**changed)
+        chat.refresh_from_db()
+        facts = selectors.chat_facts([chat])[chat.id]
+        changes.record(ChatUpdated, locked, actor_id=actor_id, chat=facts)
 
 
 def delete_chat(actor: User | None, chat: Chat) -> None:
@@ -230,9 +273,41 @@ def delete_chat(actor: User | None, chat: Chat) -> None:
         delete_locked(changes, locked, actor_id=actor.id if actor else None)
 
 
+def restore_chat(chat: Chat) -> None:
+    """
+    A moderator gives a deleted chat back to all who were in it. To them it comes to be. Conflict if
+    the two of a private chat have another one by now. Where it was not deleted, nothing happens.
+    """
+    try:
+        with transaction.atomic():
+            deleted = Chat.objects.filter(id=chat.id, deleted_at__isnull=False)
+            if not deleted.update(deleted_at=None):
+                return
+            with changes_to(chat.id) as changes:
+                locked = locked_chat(changes, chat)
+                facts = selectors.chat_facts([chat])[chat.id]
+                changes.record(ChatCreated, locked, actor_id=None, chat=facts)
+    except IntegrityError:
+        raise Conflict(_("These two have another private chat by now.")) from None
+
+
 def _pair(*user_ids: int) -> str:
     """What is unique about a private chat."""
     return ":".join(str(user_id) for user_id in sorted(user_ids))
+
+
+def _screen(*texts: str) -> None:
+    """ContentRejected for a name that could not be sent as a message, or not at once."""
+    for text in texts:
+        against = strictest(screen().judge(text), private=False) if text else None
+        if against is not None and against.mode != "flag":
+            raise ContentRejected
+
+
+def _check_slow_mode(seconds: int | None) -> None:
+    if seconds is not None and not 0 <= seconds <= MAX_SLOW_MODE:
+        wrong = format_lazy(_("{least} to {most} seconds"), least=0, most=MAX_SLOW_MODE)
+        raise Invalid.field("slow_mode", wrong)
 
 
 def _check_text(field: str, text: str, longest: int) -> None:

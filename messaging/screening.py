@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from uuid import UUID
 
+from messenger.errors import AwaitingReview, ContentRejected, KeyReused, MessengerError
+
 if TYPE_CHECKING:
     from messaging.sending import SendMessage
 
@@ -95,6 +97,32 @@ def register(screen: Screen) -> None:
 
 def screen() -> Screen:
     return _screen
+
+
+class Holding:
+    """What of one batch is held back: each message once, however often it is sent."""
+
+    def __init__(self, digests: Sequence[UUID]) -> None:
+        """`digests` are the keys of all that a rule holds back."""
+        self._before = screen().known(digests) if digests else {}
+        self._new: list[Held] = []
+
+    def take(self, message: Held) -> MessengerError:
+        """Hold this one; what its author is told."""
+        before = self._before.get(message.key_digest) if message.key_digest else None
+        if before is None:
+            self._new.append(message)
+            if message.key_digest is not None:
+                self._before[message.key_digest] = Known(message.fingerprint, refused=False)
+            return AwaitingReview()
+        if before.fingerprint != message.fingerprint:
+            return KeyReused()
+        return ContentRejected() if before.refused else AwaitingReview()
+
+    def keep(self) -> None:
+        """Store them, in the transaction of the batch."""
+        if self._new:
+            screen().hold(self._new)
 
 
 def strictest(verdicts: Sequence[Verdict], *, private: bool) -> Verdict | None:

@@ -1,6 +1,6 @@
 """Sending messages: many in one transaction, each once, with its first answer for ever."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from chats.changes import Changes, changes_to
-from chats.models import Chat, Membership
+from chats.models import Chat
 from chats.selectors import partners_in
 from chats.services import open_private_chats
 from messaging import content as contents
@@ -21,10 +21,13 @@ from messaging.events import (
     MessageSent,
 )
 from messaging.models import Message
+from messaging.permits import Permits
+from messaging.screening import Flagged, Holding, Verdict, screen, strictest
+from messaging.screening import Held as HeldMessage
 from messaging.status import AFTER_SENDING
 from messenger.batches import carry_out
 from messenger.bulk import insert_many, set_by_id
-from messenger.errors import Banned, KeyReused, MessengerError, NotFound
+from messenger.errors import ContentRejected, KeyReused, MessengerError, NotFound
 from messenger.held import Held
 from messenger.ids import Ref, uuid7
 from messenger.times import iso
@@ -44,6 +47,9 @@ class SendMessage:
     reply_to: Ref | None = None
     key: str | None = None
     origin: str | None = None
+    # Whether the rules of words are asked, and what they said.
+    judged: bool = True
+    verdicts: Sequence[Verdict] = ()
 
 
 @dataclass(frozen=True)
@@ -84,12 +90,14 @@ def send_message(
     reply_to: Ref | None = None,
     key: str | None = None,
     origin: str | None = None,
+    judged: bool = True,
 ) -> Sent:
     """
     Store a message and tell the chat, or the private chat with `recipient`. With a `key` that this
     author used before, nothing is stored and the first answer comes again; KeyReused if it came
     with something else. NotFound for a chat that the author is not in or a person who is not there,
-    Invalid for content that can't be.
+    Invalid for content that can't be; Banned, Muted, Undeliverable, SlowMode for who may not write
+    there now; ContentRejected or AwaitingReview if a rule is against it, unless not `judged`.
     """
     command = SendMessage(
         author_id=author.id,
@@ -101,6 +109,7 @@ def send_message(
         reply_to=reply_to,
         key=key,
         origin=origin,
+        judged=judged,
     )
     [outcome] = send_messages([command])
     if isinstance(outcome, MessengerError):
@@ -127,13 +136,24 @@ def send_messages(
             sound.append(index)
         except MessengerError as error:
             outcomes[index] = error
-    commands = _to_chats(commands, sound, outcomes)
+    commands = _judged(_to_chats(commands, sound, outcomes))
     sound = [index for index in sound if index not in outcomes]
     chats = {commands[index].chat for index in sound}
     together = partial(_send_together, wait=patient or len(chats) == 1)
     stored = carry_out([commands[index] for index in sound], together)
     outcomes.update(zip(sound, stored, strict=True))
     return [outcomes[index] for index in range(len(commands))]
+
+
+def _judged(commands: Sequence[SendMessage]) -> list[SendMessage]:
+    """Each with what the rules of words say to it."""
+    judge = screen().judge
+    return [
+        replace(command, verdicts=verdicts)
+        if command.judged and command.content and (verdicts := judge(command.content))
+        else command
+        for command in commands
+    ]
 
 
 def _to_chats(
@@ -178,15 +198,20 @@ def _to_chats(
 
 def _send_together(commands: Sequence[SendMessage], wait: bool) -> list[Sent | MessengerError]:
     # 1. Hold the chats. What is read from here on nobody else changes before we commit.
-    # 2. Look up what came before under the same keys, who is a member, what is replied to.
+    # 2. Look up what came before under the same keys, who may write, what is replied to.
     # 3. Decide each command, in order.
     # 4. Insert the messages, then give each its row in the log.
     chat_ids = _chat_ids(commands)
     authors = {command.author_id for command in commands}
     with changes_to(*chat_ids.values(), members=authors, wait=wait) as changes:
         known = _known_keys(commands)
-        members = _members(commands, changes)
+        wanted = [(chat_ids.get(c.chat or -1, -1), c.author_id) for c in commands]
+        permits = Permits(changes.chats, authors, wanted)
         replies = _replies(commands)
+        holding = Holding(
+            _digests(c for c in commands if any(v.mode == "hold" for v in c.verdicts))
+        )
+        flagged: list[tuple[int, Verdict]] = []
         outcomes: list[Sent | MessengerError | int] = []
         rows: list[NewMessage] = []
         senders: list[tuple[SendMessage, str, str | None]] = []
@@ -206,22 +231,33 @@ def _send_together(commands: Sequence[SendMessage], wait: bool) -> list[Sent | M
             if chat_id in changes.held:
                 outcomes.append(Held())
                 continue
-            member = members.get((chat.id, command.author_id)) if chat else None
+            if digest is not None and digest in new_keys:
+                twin = rows[new_keys[digest]]
+                outcomes.append(new_keys[digest] if twin.fingerprint == print_ else KeyReused())
+                continue
+            member = permits.member(chat.id, command.author_id) if chat else None
             if chat is None or member is None:
                 outcomes.append(NotFound())
                 continue
-            if not member.may_act:
-                outcomes.append(Banned())
+            if refusal := permits.refusal(chat, command.author_id, member, changes.now):
+                outcomes.append(refusal)
                 continue
             if command.reply_to is not None and reply_to_id is None:
                 outcomes.append(NotFound(_("The message that this replies to is not here.")))
                 continue
+            against = strictest(command.verdicts, private=chat.kind == Chat.Kind.PRIVATE)
+            if against is not None and against.mode == "reject":
+                outcomes.append(ContentRejected())
+                continue
+            if against is not None and against.mode == "hold":
+                one = HeldMessage(command, chat.id, reply_to_id, against, digest, print_)
+                outcomes.append(holding.take(one))
+                continue
+            if against is not None:
+                flagged.append((len(rows), against))
             if digest is not None:
-                if digest in new_keys:
-                    twin = rows[new_keys[digest]]
-                    outcomes.append(new_keys[digest] if twin.fingerprint == print_ else KeyReused())
-                    continue
                 new_keys[digest] = len(rows)
+            permits.sent(chat, command.author_id, changes.now)
             outcomes.append(len(rows))
             senders.append((command, member.uuid, reply_to[1] if reply_to else None))
             position = chat.next_position()
@@ -253,6 +289,14 @@ def _send_together(commands: Sequence[SendMessage], wait: bool) -> list[Sent | M
             _record(changes, id, row, *sender)
             for id, row, sender in zip(ids, rows, senders, strict=True)
         ]
+        holding.keep()
+        if flagged:
+            screen().flagged(
+                [
+                    Flagged(ids[index], rows[index].author_id, rows[index].chat_id, verdict)
+                    for index, verdict in flagged
+                ]
+            )
     first: set[int] = set()
     answers: list[Sent | MessengerError] = []
     for outcome in outcomes:
@@ -350,35 +394,18 @@ def _chat_ids(commands: Sequence[SendMessage]) -> dict[Ref, int]:
     return ids
 
 
+def _digests(commands: Iterable[SendMessage]) -> list[UUID]:
+    return [contents.key_digest(c.author_id, c.key) for c in commands if c.key is not None]
+
+
 def _known_keys(commands: Sequence[SendMessage]) -> dict[UUID, Message]:
-    digests = [contents.key_digest(c.author_id, c.key) for c in commands if c.key is not None]
+    digests = _digests(commands)
     if not digests:
         return {}
     found = Message.objects.filter(key_digest__in=digests).select_related(
         "chat", "author", "reply_to"
     )
     return {message.key_digest: message for message in found if message.key_digest}
-
-
-@dataclass
-class Member:
-    """An author in a chat, as far as sending needs to know."""
-
-    id: int
-    uuid: str
-    may_act: bool
-    read_position: int
-
-
-def _members(commands: Sequence[SendMessage], changes: Changes) -> dict[tuple[int, int], Member]:
-    """The authors by (chat id, user id)."""
-    rows = Membership.objects.filter(
-        chat_id__in=list(changes.chats), user_id__in={command.author_id for command in commands}
-    ).values_list("chat_id", "user_id", "id", "user__uuid", "user__is_active", "read_position")
-    return {
-        (chat_id, user_id): Member(id, str(uuid), active, read)
-        for chat_id, user_id, id, uuid, active, read in rows
-    }
 
 
 def _replies(commands: Sequence[SendMessage]) -> dict[tuple[int, Ref], tuple[int, str]]:

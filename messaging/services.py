@@ -25,11 +25,13 @@ from messaging.events import (
     ReactionRemoved,
 )
 from messaging.models import Message, Reaction, Revision
+from messaging.permits import must_be_let
 from messaging.read_up_to import read_up_to
 from messaging.reading import Read, ReadMessage, read_message, read_messages
+from messaging.screening import Flagged, screen, strictest
 from messaging.sending import SendMessage, Sent, send_message, send_messages
-from messaging.status import AFTER_DELETION, AFTER_EDITING
-from messenger.errors import Forbidden, NotFound
+from messaging.status import AFTER_DELETION, AFTER_EDITING, after_restoring
+from messenger.errors import ContentRejected, Forbidden, NotFound
 from messenger.ids import Ref, lookup
 from messenger.texts import counted
 
@@ -46,6 +48,7 @@ __all__ = [
     "read_messages",
     "read_up_to",
     "remove_reaction",
+    "restore_message",
     "send_message",
     "send_messages",
     "unlike_message",
@@ -63,34 +66,48 @@ def edit_message(
 ) -> MessageFacts:
     """
     The author changes the text. The same text again: nothing happens. Forbidden for anybody else,
-    NotFound for a message that is deleted or not theirs to see.
+    NotFound for a message that is deleted or not theirs to see; as for sending, where nothing can
+    wait: ContentRejected for what a rule would hold back.
     """
     contents.check(content=content)
+    verdicts = screen().judge(content)
     found = selectors.message_for(author, message)
     with changes_to(found.chat_id) as changes:
         row = _changeable(author, found, changes)
+        must_be_let(author, row.chat_id, found.chat.pair)
         if row.author_id != author.id:
             raise Forbidden(_("Only its author edits a message."))
         if row.content == content:
             return _facts_now(row.id)
+        against = strictest(verdicts, private=found.chat.kind == Chat.Kind.PRIVATE)
+        if against is not None and against.mode != "flag":
+            raise ContentRejected
         _keep_revision(row, changes)
         Message.objects.filter(id=row.id).update(
             content=content, edited_at=changes.now, status=AFTER_EDITING
         )
-        receipts = selectors.receipts_of([row.id])
-        facts = _facts_now(row.id)
-        changes.record(
-            MessageEdited,
-            changes.chats[row.chat_id],
-            actor_id=author.id,
-            message_id=row.id,
-            origin=origin,
-            message=facts,
-            readers=[reader[0] for reader in receipts[row.id]],
-            read_by_all=bool(receipts[row.id])
-            and not selectors.waiting_for([row], receipts)[row.id],
-        )
+        facts = _record_edit(changes, row, actor_id=author.id, origin=origin)
+        if against is not None:
+            screen().flagged([Flagged(row.id, author.id, row.chat_id, against)])
         return facts
+
+
+def _record_edit(
+    changes: Changes, row: Message, *, actor_id: int | None, origin: str | None = None
+) -> MessageFacts:
+    receipts = selectors.receipts_of([row.id])
+    facts = _facts_now(row.id)
+    changes.record(
+        MessageEdited,
+        changes.chats[row.chat_id],
+        actor_id=actor_id,
+        message_id=row.id,
+        origin=origin,
+        message=facts,
+        readers=[reader[0] for reader in receipts[row.id]],
+        read_by_all=bool(receipts[row.id]) and not selectors.waiting_for([row], receipts)[row.id],
+    )
+    return facts
 
 
 def _keep_revision(message: Message, changes: Changes) -> None:
@@ -145,6 +162,23 @@ def delete_message(
         )
 
 
+def restore_message(message: Message, *, content: str | None, payload: Any) -> None:
+    """
+    A moderator takes the removal of a message back: it says again what it said. NotFound if its
+    chat is gone. Where it is not deleted, nothing happens.
+    """
+    with changes_to(message.chat_id) as changes:
+        if message.chat_id not in changes.chats:
+            raise NotFound
+        row = Message.objects.filter(id=message.id, deleted_at__isnull=False).first()
+        if row is None:
+            return
+        row.content, row.payload, row.deleted_at = content, payload, None
+        row.status = after_restoring(edited=bool(row.edited_at), read=bool(row.first_read_at))
+        row.save(update_fields=["content", "payload", "deleted_at", "status"])
+        _record_edit(changes, row, actor_id=None)
+
+
 def add_reaction(user: User, *, message: Ref, emoji: str) -> tuple[Reaction, bool]:
     """
     Put an emoji on a message: the reaction, and whether it is new. Invalid for what is no emoji,
@@ -154,6 +188,7 @@ def add_reaction(user: User, *, message: Ref, emoji: str) -> tuple[Reaction, boo
     found = selectors.message_for(user, message)
     with changes_to(found.chat_id) as changes:
         row = _changeable(user, found, changes)
+        must_be_let(user, row.chat_id, found.chat.pair)
         others = Reaction.objects.filter(message_id=row.id)
         existing = others.filter(emoji=emoji)
         if not existing.exists() and others.values("emoji").distinct().count() >= MAX_EMOJI:

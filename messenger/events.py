@@ -8,7 +8,7 @@ process at once and to the other processes through the channel layer.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self, TypeVar
 
 import orjson
@@ -91,12 +91,21 @@ class UserEvent(Event):
 class PassingEvent(Event):
     """
     Something that is told to whoever is there and kept nowhere: typing, presence. It is for the
-    people of the chats `chat_ids`, but for the person it is about.
+    people of the chats `chat_ids`, but for the person it is about and those it is `hidden` from, or
+    for those in `only`.
     """
 
     user_id: int
     user_uuid: str
     chat_ids: list[int]
+    hidden: list[int] = field(default_factory=list)
+    only: list[int] | None = None
+
+    def is_for(self, user_id: int) -> bool:
+        """Whether this person is to hear of it, who is in one of the chats."""
+        if user_id == self.user_id or user_id in self.hidden:
+            return False
+        return self.only is None or user_id in self.only
 
     def groups(self) -> list[str]:
         return [f"chat.{chat_id}" for chat_id in self.chat_ids]

@@ -15,15 +15,17 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import selectors as accounts
+from accounts.blocks import apart
 from accounts.models import User
 from chats import selectors as chats
+from chats.mutes import must_not_be_muted
 from messenger.events import publish
 from messenger.ids import Ref
 from messenger.times import iso
 from presence import events
 from presence import store as stores
 from presence.events import PresenceChanged, Typing
-from presence.leases import Change, Lease
+from presence.leases import OFFLINE, Change, Lease
 from presence.models import LastSeen
 
 # Changes that are told in one go. Thousands come at once when a process has died.
@@ -69,10 +71,10 @@ def _tell_all(changes: Sequence[Change]) -> None:
 def tell(changes: Sequence[Change]) -> None:
     """
     Tell of these changes those who share a chat with the person, and keep when that one was last
-    seen. Three queries.
+    seen. Four queries.
     """
     people = accounts.uuids_of([change.user_id for change in changes])
-    places = chats.places(people)
+    places, hidden = chats.places(people), apart(people)
     now = timezone.now()
     seen: dict[int, datetime] = {}
     for change in changes:
@@ -90,12 +92,44 @@ def tell(changes: Sequence[Change]) -> None:
                 was=change.was,
                 created_at=iso(now),
                 order=change.at,
+                hidden=sorted(hidden.get(change.user_id, ())),
             )
             for change in changes
             if places.get(change.user_id)
         )
     )
     stores.store.told([change for change in changes if change.at])
+
+
+def part(one: User, other: User) -> None:
+    """One of the two has blocked the other: to each, the other is offline from now on."""
+    _meet(one, other, apart=True)
+
+
+def meet(one: User, other: User) -> None:
+    """No block is between the two any more: each hears how the other is."""
+    _meet(one, other, apart=False)
+
+
+def _meet(one: User, other: User, *, apart: bool) -> None:
+    statuses = stores.store.statuses([one.id, other.id])
+    shared = chats.shared_chats(one.id, other.id)
+    now = iso(timezone.now())
+    publish(
+        *(
+            PresenceChanged(
+                user_id=who.id,
+                user_uuid=str(who.uuid),
+                chat_ids=shared,
+                status=OFFLINE if apart else statuses[who.id],
+                was=statuses[who.id] if apart else OFFLINE,
+                created_at=now,
+                only=[whom.id],
+            )
+            for who, whom in ((one, other), (other, one))
+            if shared and statuses.get(who.id, OFFLINE) != OFFLINE
+        )
+    )
 
 
 def _remember(seen: Mapping[int, datetime]) -> None:
@@ -118,8 +152,13 @@ def _remember(seen: Mapping[int, datetime]) -> None:
 
 
 def set_typing(user: User, *, chat: Ref, is_typing: bool) -> None:
-    """Tell the others in the chat. NotFound for a chat that `user` is not in."""
+    """
+    Tell the others in the chat. NotFound for a chat that `user` is not in, Muted for who may not
+    write there.
+    """
     found = chats.chat_for(user, chat).chat
+    if is_typing:
+        must_not_be_muted(user.id, found.id)
     stores.store.set_typing(found.id, user.id, events.TYPING if is_typing else 0)
     publish(
         Typing(
@@ -128,5 +167,6 @@ def set_typing(user: User, *, chat: Ref, is_typing: bool) -> None:
             chat_ids=[found.id],
             chat_uuid=str(found.uuid),
             is_typing=is_typing,
+            hidden=sorted(apart([user.id]).get(user.id, ())),
         )
     )

@@ -34,7 +34,7 @@ class Passing:
         for event in events:
             if isinstance(event, Typing):
                 self._count(event)
-            elif isinstance(event, PresenceChanged):
+            elif isinstance(event, PresenceChanged) and event.only is None:
                 last = self._statuses.get(event.user_id)
                 if not self._is_news(event):
                     continue
@@ -44,7 +44,7 @@ class Passing:
             for protocol, sockets in self._followers(event.chat_ids).items():
                 frames = protocol.frames([event])
                 for socket in sockets if frames else ():
-                    if socket.user_id != event.user_id:
+                    if event.is_for(socket.user_id):
                         own = [frame for frame in frames if frame.is_for(socket)]
                         told.setdefault(socket, []).extend(own)
         # Many get the same, which is put together once.

@@ -54,7 +54,7 @@ async def test_who_comes_and_goes_is_told_to_those_who_share_a_chat(
         async with miniapp(bob):
             assert await status_of(a, bob) == "online"
             assert await in_db(selectors.online_contacts, alice) == [bob]
-            assert await in_db(selectors.online_members, group) == [alice, bob]
+            assert await in_db(selectors.online_members, bob, group) == [alice, bob]
         assert await status_of(a, bob) == "offline"
         assert await in_db(selectors.online_contacts, alice) == []
         assert await c.silent()
@@ -89,7 +89,7 @@ async def test_who_stays_is_online_for_longer_than_a_lease(
     async with messenger_api(alice, statuses=True) as a, miniapp(bob):
         assert await status_of(a, bob) == "online"
         assert await silent_about(a, bob, 2.0)
-        assert await in_db(selectors.online, [alice.id, bob.id]) == {alice.id, bob.id}
+        assert await in_db(selectors.online, alice, [alice.id, bob.id]) == {alice.id, bob.id}
 
 
 async def test_who_is_banned_is_offline_soon(alice: User, bob: User, group: Chat) -> None:

@@ -121,7 +121,7 @@ def test_a_heartbeat_may_say_that_nobody_is_looking(
 ) -> None:
     heartbeat(bob, away=True)
     assert status(bob) == "away"
-    assert selectors.online([bob.id]) == {bob.id}
+    assert selectors.online(bob, [bob.id]) == {bob.id}
     heartbeat(bob)
     heartbeat(bob, away=True)
     assert [(was, now) for _, was, now in told] == [
@@ -296,7 +296,7 @@ def test_a_crowd_is_written_and_read_in_as_many_queries_as_one(bob: User, group:
             statuses(ids)
         return len(written), len(read)
 
-    assert cost([bob.id]) == cost(crowd) == (3, 1)
+    assert cost([bob.id]) == cost(crowd) == (4, 1)
 
 
 # --- whom one may ask about ------------------------------------------------------------------
@@ -339,7 +339,7 @@ def test_asking_costs_the_same_however_many_contacts_there_are(
     create_chat(alice, kind="group", name="x", members=[make_user(f"p{n}") for n in range(30)])
     with CaptureQueriesContext(connection) as queries:
         status_for(alice, bob.id)
-    assert len(queries) == 3
+    assert len(queries) == 4
 
 
 # --- typing ----------------------------------------------------------------------------------

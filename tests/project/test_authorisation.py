@@ -399,7 +399,7 @@ async def test_who_is_banned_is_nobody_and_cannot_come_back(
                 assert await shut(socket)
     for prefix in ("", "/auth", "/api/v1/auth"):
         body = {"email": bob.email, "password": PASSWORD}
-        assert (await in_db(post, api, f"{prefix}/login", body)).status_code == 401
+        assert (await in_db(post, api, f"{prefix}/login", body)).status_code == 403
     for prefix in ("/auth", "/api/v1/auth"):
         body = {"refresh_token": pair.refresh}
         assert (await in_db(post, api, f"{prefix}/refresh", body)).status_code == 401

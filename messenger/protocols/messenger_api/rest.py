@@ -151,7 +151,7 @@ class ChatViewSet(ViewSet):
         user = user_of(request)
         membership = chat_for(user, chat_id)
         facts = chat_facts([membership.chat])[membership.chat_id]
-        online = presence.online([member.user_id for member in facts.members])
+        online = presence.online(user_of(request), [member.user_id for member in facts.members])
         members = shapes.members(facts, online)
         words: shapes.WholeChat = {**_chat(user, membership), "members": members}
         return Response(words)
@@ -293,8 +293,9 @@ class OnlineViewSet(ViewSet):
     @operation({200: list[shapes.Person]})
     def members(self, request: Request, chat_id: Ref) -> Response:
         """Who is online of the members of a chat."""
-        chat = chat_for(user_of(request), chat_id).chat
-        return Response([shapes.person(user) for user in presence.online_members(chat)])
+        viewer = user_of(request)
+        there = presence.online_members(viewer, chat_for(viewer, chat_id).chat)
+        return Response([shapes.person(user) for user in there])
 
 
 CHAT, MESSAGE, USER = (rf"(?P<{name}_id>[^/]+)" for name in ("chat", "message", "user"))
