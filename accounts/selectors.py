@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -57,10 +58,25 @@ def uuids_of(user_ids: Collection[int]) -> dict[int, UUID]:
 
 def unreachable(user_ids: Collection[int]) -> set[int]:
     """Those of these who read nothing: the erased, and the service's own account. One query."""
-    if not user_ids:
+    ids = set(user_ids)
+    if not ids:
         return set()
-    gone = User.objects.filter(Q(is_service=True) | Q(erased_at__isnull=False), id__in=user_ids)
-    return set(gone.values_list("id", flat=True))
+    rows = _gone(len(ids)).rows(*ids) if len(ids) <= PREPARED else _gone_among(*ids)
+    return {user_id for (user_id,) in rows}
+
+
+# For more people than this at once no query is kept.
+PREPARED = 50
+
+
+def _gone_among(*ids: int) -> QuerySet[User, tuple[int]]:
+    gone = User.objects.filter(Q(is_service=True) | Q(erased_at__isnull=False), id__in=ids)
+    return gone.order_by().values_list("id")
+
+
+@cache
+def _gone(count: int) -> Prepared:
+    return Prepared(_gone_among, *[int] * count)
 
 
 def notices_from() -> int | None:

@@ -27,6 +27,7 @@ from messenger.events import EVERY_HUB, ChatEvent, Event, PassingEvent, decode
 from messenger.logs import of_the_loop
 from messenger.realtime import doorbell
 from messenger.realtime.batching import ANYTHING, Batcher
+from messenger.realtime.chores import Chores
 from messenger.realtime.handshake import open_sessions
 from messenger.realtime.keeper import Keeper
 from messenger.realtime.passing import Passing
@@ -78,6 +79,7 @@ class Hub:
         self.watch = Watch(self)
         self.passing = Passing(self)
         self.keeper = Keeper(self)
+        self.chores = Chores(self.loop)
 
     # --- sockets come and go ------------------------------------------------------------------
 
@@ -319,6 +321,7 @@ class Hub:
     async def stop(self) -> None:
         self.watch.stop()
         self.keeper.stop()
+        self.chores.stop()
         for task in self._tasks:
             task.cancel()
         await self.relay.stop()
