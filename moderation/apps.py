@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class ModerationConfig(AppConfig):
     name = "moderation"
     verbose_name = _("Moderation")
+
+    def ready(self) -> None:
+        from messaging.screening import register
+        from moderation.rules import screen
+
+        register(screen)

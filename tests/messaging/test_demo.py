@@ -12,6 +12,7 @@ from chats.services import delete_chat
 from messaging.models import Message, Reaction, Receipt
 from messaging.services import delete_message
 from messaging.unread import unread_counts
+from moderation.models import Case, Rule
 
 
 def rows() -> dict[str, int]:
@@ -62,3 +63,15 @@ def test_the_demo_makes_an_administrator_only_when_asked() -> None:
     assert list(User.objects.filter(is_superuser=True).values_list("username", flat=True)) == [
         "anna"
     ]
+
+
+def test_the_admin_of_the_demo_has_cases_to_look_at_and_a_rule_to_try() -> None:
+    seed("--admin")
+    cases = Case.objects.order_by("id")
+    assert [case.reports_count for case in cases] == [2, 1]
+    assert Rule.objects.filter(is_on=False).count() == 1
+    vera = User.objects.get(username="vera")
+    assert vera.is_staff and [group.name for group in vera.groups.all()] == ["Moderator"]
+    before = rows()
+    seed("--admin")
+    assert rows() == before

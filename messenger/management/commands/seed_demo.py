@@ -11,10 +11,14 @@ from accounts.models import User, fold
 from accounts.services import register
 from chats.models import Chat
 from chats.services import create_chat
+from messaging.models import Message
 from messaging.reading import ReadMessage, read_messages
 from messaging.services import SendMessage, Sent, add_reaction, send_messages
 from messenger.errors import MessengerError
 from messenger.locks import one_at_a_time
+from moderation.models import Case
+from moderation.rules import save_rule
+from moderation.services import appoint, report_message
 
 # Who says what; "name: text", then who reacts with what, then who has read it.
 GROUPS: dict[str, tuple[list[str], list[tuple[str, str, dict[str, str], list[str]]]]] = {
@@ -47,6 +51,13 @@ PAIRS = [
     ("ada", "vera", ["Здравствуйте, Вера!", "Здравствуйте, Ада. Рада познакомиться."]),
 ]
 
+# Who reports what, why, and with which words.
+REPORTS = [
+    ("grace", "Does it halt?", "abuse", "He asks this of everybody."),
+    ("ada", "Does it halt?", "other", ""),
+    ("vera", "Я уже варю. Будет через пять минут.", "fraud", "Прошло уже десять."),
+]
+
 
 class Command(BaseCommand):
     help = (
@@ -56,7 +67,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--admin", action="store_true", help="make anna a superuser, to look at the admin"
+            "--admin",
+            action="store_true",
+            help="make anna a superuser, vera a moderator, and something for them to look at",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -67,6 +80,7 @@ class Command(BaseCommand):
         people = {username: self.person(username, name) for username, name in PEOPLE.items()}
         if make_admin:
             User.objects.filter(id=people["anna"].id).update(is_staff=True, is_superuser=True)
+            people["anna"].refresh_from_db()
         for name, (members, lines) in GROUPS.items():
             self.group(name, [people[member] for member in members], people, lines)
         for one, other, texts in PAIRS:
@@ -75,11 +89,29 @@ class Command(BaseCommand):
             said = [(pair[number % 2], text) for number, text in enumerate(texts)]
             sent = self.say(chat, said)
             self.read(pair[1], sent[:1])
+        if make_admin:
+            self.moderation(people)
         by_click = " The page lets anybody in as one of them, by a click." if settings.DEMO else ""
         self.stdout.write(
             f"Demo people: {', '.join(PEOPLE)}. E-mail {email_of('<name>')}, password {PASSWORD}."
             f"{by_click}"
         )
+
+    def moderation(self, people: dict[str, User]) -> None:
+        """Reports and a rule, for the admin. Where there have been cases, nothing happens."""
+        if Case.objects.exists():
+            return
+        if not people["vera"].is_staff:
+            appoint(people["anna"], people["vera"], "moderator", reason="Demo: a moderator")
+        for reporter, words, reason, comment in REPORTS:
+            said = Message.objects.filter(content=words, deleted_at=None).first()
+            if said is not None:
+                with suppress(MessengerError):
+                    report_message(
+                        people[reporter], message=said.id, reason=reason, comment=comment
+                    )
+        rule = {"name": "Казино", "kind": "words", "patterns": "казино\ncasino*", "mode": "hold"}
+        save_rule(people["anna"], **rule)
 
     def person(self, username: str, name: str) -> User:
         found = User.objects.filter(username_key=fold(username)).first()
