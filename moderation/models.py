@@ -1,5 +1,7 @@
 """Reports and the cases that gather them, what was decided, the rules of words, the audit log."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -9,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chats.models import Chat
 from messaging.models import Message
+from messenger.errors import Forbidden
 
 # Characters of what people write to moderators, and of what moderators give as a reason.
 MAX_COMMENT = 1000
@@ -398,6 +401,16 @@ class Opening(models.Model):
         return f"{self.moderator_id} → {self.chat_id}"
 
 
+class AuditEntries(models.QuerySet["AuditEntry"]):
+    """Only added to; PostgreSQL itself refuses everything else (0003_append_only)."""
+
+    def update(self, **changes: Any) -> int:
+        raise Forbidden(_("The audit log is only added to."))
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise Forbidden(_("The audit log is only added to."))
+
+
 class AuditEntry(models.Model):
     """
     Something that somebody with powers did. Each entry holds the hash of the one before it, so none
@@ -418,6 +431,8 @@ class AuditEntry(models.Model):
     previous = models.CharField(_("hash before"), max_length=64)
     hash = models.CharField(_("hash"), max_length=64)
 
+    objects = AuditEntries.as_manager()
+
     class Meta:
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit log")
@@ -425,6 +440,14 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.action}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise Forbidden(_("The audit log is only added to."))
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise Forbidden(_("The audit log is only added to."))
 
 
 class AuditHead(models.Model):

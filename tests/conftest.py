@@ -25,6 +25,7 @@ from accounts.models import User
 from chats.models import Chat
 from chats.services import create_chat
 from messenger.realtime import doorbell, limits
+from moderation import rules
 from presence import store as stores
 from tests import contracts
 from tests.faults.services import Missing, Redis
@@ -159,6 +160,7 @@ def database(
                     raise
     limits.counter = limits.Counter(settings.REDIS_URL)
     stores.store = stores.make_store()
+    rules.screen.forget()
     if cleaner is not None:
         for key in cleaner.scan_iter(f"{settings.REDIS_PREFIX}:*", count=1000):
             cleaner.delete(key)
