@@ -5,6 +5,7 @@ Sending and reading come in batches, because one transaction for many costs litt
 for each; a single one is a batch of one. They are in `messaging.sending` and `messaging.reading`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -42,6 +43,7 @@ __all__ = [
     "Sent",
     "add_reaction",
     "delete_message",
+    "delete_messages",
     "edit_message",
     "like_message",
     "read_message",
@@ -148,17 +150,40 @@ def delete_message(
                 raise Forbidden(wrong)
         if row.deleted_at is not None:
             return
-        Message.objects.filter(id=row.id).update(
-            content=None, payload=None, deleted_at=changes.now, status=AFTER_DELETION
-        )
-        Revision.objects.filter(message=row).delete()
+        _delete(changes, row.chat_id, [row.id], actor_id=actor.id if actor else None, origin=origin)
+
+
+def delete_messages(chat_id: int, message_ids: Sequence[int]) -> None:
+    """
+    Delete these messages of a chat in one transaction, as a moderator's `delete_message` does one.
+    NotFound if the chat is gone.
+    """
+    with changes_to(chat_id) as changes:
+        if chat_id not in changes.chats:
+            raise NotFound
+        there = Message.objects.filter(id__in=message_ids, chat_id=chat_id, deleted_at=None)
+        _delete(changes, chat_id, list(there.values_list("id", flat=True)))
+
+
+def _delete(
+    changes: Changes,
+    chat_id: int,
+    message_ids: list[int],
+    *,
+    actor_id: int | None = None,
+    origin: str | None = None,
+) -> None:
+    rows = Message.objects.filter(id__in=message_ids)
+    rows.update(content=None, payload=None, deleted_at=changes.now, status=AFTER_DELETION)
+    Revision.objects.filter(message_id__in=message_ids).delete()
+    for facts in selectors.message_facts(rows.order_by("position")):
         changes.record(
             MessageDeleted,
-            changes.chats[row.chat_id],
-            actor_id=actor.id if actor else None,
-            message_id=row.id,
+            changes.chats[chat_id],
+            actor_id=actor_id,
+            message_id=facts.id,
             origin=origin,
-            message=_facts_now(row.id),
+            message=facts,
         )
 
 

@@ -73,10 +73,9 @@ class Handler(ASGIHandler):
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
         found = [
-            (route.pattern, getattr(route, "hashing", None))
-            for route in get_resolver().url_patterns
+            (route.pattern, getattr(route, "hashing", {})) for route in get_resolver().url_patterns
         ]
-        self._hashing = [(pattern, limit) for pattern, limit in found if limit is not None]
+        self._hashing = [(pattern, by) for pattern, by in found if by]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         received_at = datetime.now(UTC)
@@ -106,18 +105,19 @@ class Handler(ASGIHandler):
 
     async def _start(self, scope: dict[str, Any], body: bytes, received_at: datetime) -> Job:
         """Have it carried out. Unavailable or RateLimited where passwords wait to be hashed."""
-        limit = self._hashes(scope["path"].removeprefix("/")) if scope["method"] == "POST" else None
+        limit = self._hashes(scope["method"], scope["path"].removeprefix("/"))
         if limit is None:
             return readers.submit(self._respond, scope, body, received_at)
         # Whoever is refused anyway must not stand in the way of those who wait for their turn.
         await askers.submit(limits.look, limit, address_in(scope))
         return hashers.submit(self._respond, scope, body, received_at)
 
-    def _hashes(self, path: str) -> Limit | None:
-        """The limit of what hashes a password at this path."""
-        if path == "admin/login/":
+    def _hashes(self, method: str, path: str) -> Limit | None:
+        """The limit of what hashes a password by this method at this path."""
+        if path == "admin/login/" and method == "POST":
             return limits.LOGIN_ADDRESS
-        return next((limit for pattern, limit in self._hashing if pattern.match(path)), None)
+        found = (by for pattern, by in self._hashing if pattern.match(path))
+        return next((by[method] for by in found if method in by), None)
 
     async def _read(self, scope: dict[str, Any], receive: Any) -> bytes:
         """The whole body, refused as soon as it is too large and before it is looked at."""

@@ -36,8 +36,10 @@ def route(path: str, view: type[ViewSet], **actions: str) -> URLPattern:
     assert not {"get", "post", "put", "patch", "delete"} & set(dir(view)), view
     pattern = re_path(rf"^{path}/?$", view.as_view(dict(actions)))
     # What hashes a password, and by what limit: see messenger.handler.
-    hashing = getattr(view, "hashing", {}).get(actions.get("post"))
-    pattern.hashing = hashing  # type: ignore[attr-defined]
+    hashing = getattr(view, "hashing", {})
+    pattern.hashing = {  # type: ignore[attr-defined]
+        method.upper(): hashing[name] for method, name in actions.items() if name in hashing
+    }
     return pattern
 
 
@@ -149,6 +151,15 @@ class PlaceField(WholeField):
 
     # An empty one in a query is a mistake, and not the beginning.
     allow_blank = True
+
+
+class NumberField(serializers.IntegerField):
+    """A whole number in a body. DRF's own takes "5", and 5.0, for numbers."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class TextField(serializers.CharField):

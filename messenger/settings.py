@@ -142,6 +142,9 @@ CHANNEL_LAYERS: dict[str, dict] = {
 # Days for which the log of what happened in chats is kept, by `manage.py prune`.
 LOG_DAYS = env.number("LOG_DAYS", 30, low=1, high=36_500)
 
+# Days for which what was seen of a case is kept after it was closed, by `manage.py prune`.
+EVIDENCE_DAYS = env.number("EVIDENCE_DAYS", 180, low=1, high=36_500)
+
 # Seconds: how long a connection counts without a sign of life of its process, and how long somebody
 # who left may take to come back before others are told.
 PRESENCE_LEASE = env.number("PRESENCE_LEASE_SECONDS", 15, low=2, high=300)

@@ -118,6 +118,8 @@ export interface BareChat {
   name: string;
   description: string;
   is_open: boolean;
+  /** Seconds that a member waits between two messages; 0 without slow mode. */
+  slow_mode: number;
   created_at: Time;
   owner_id: number | null;
   members_count: number;
@@ -156,6 +158,49 @@ export interface Presence {
   last_seen: Time | null;
 }
 
+export type Reason = "spam" | "abuse" | "hate" | "violence" | "sexual" | "fraud" | "other";
+
+/** A report of one's own. */
+export interface Report {
+  id: number;
+  message_id: number | null;
+  user_id: number;
+  chat_id: number | null;
+  reason: Reason;
+  comment: string;
+  created_at: Time;
+}
+
+export interface Block {
+  user: User;
+  created_at: Time;
+}
+
+/** What a moderator decided about oneself. */
+export interface Decision {
+  id: number;
+  action: "dismiss" | "remove" | "warn" | "mute_here" | "mute" | "ban" | "close_chat";
+  reason: string;
+  chat_id: number | null;
+  /** The end of a mute or a ban; null for what has none. */
+  until: Time | null;
+  created_at: Time;
+  undone_at: Time | null;
+  can_appeal: boolean;
+  appeal: Appeal | null;
+}
+
+export interface Appeal {
+  decision_id: number;
+  text: string;
+  created_at: Time;
+  /** Null while nobody has looked at it. */
+  outcome: "upheld" | "granted" | null;
+  /** Why. */
+  reason: string;
+  decided_at: Time | null;
+}
+
 export interface Tokens {
   access_token: string;
   refresh_token: string | null;
@@ -184,6 +229,18 @@ export interface ChatPage {
 
 export interface UserPage {
   users: User[];
+  has_more: boolean;
+  next_cursor: string | null;
+}
+
+export interface BlockPage {
+  blocks: Block[];
+  has_more: boolean;
+  next_cursor: string | null;
+}
+
+export interface DecisionPage {
+  decisions: Decision[];
   has_more: boolean;
   next_cursor: string | null;
 }
@@ -221,6 +278,11 @@ export interface Registration {
 export type NewChat =
   | { type?: "group"; name: string; description?: string; isOpen?: boolean; userIds?: Id[] }
   | { type: "private"; userIds: [Id]; name?: undefined; description?: undefined; isOpen?: undefined };
+
+export type NewReport = ({ messageId: Id; userId?: undefined; chatId?: undefined } | { userId: Id; chatId?: Id | null; messageId?: undefined }) & {
+  reason: Reason;
+  comment?: string;
+};
 
 export interface PageOfMessages {
   chatId: Id;
@@ -289,6 +351,12 @@ export interface Commands {
   ping: [{}, {}];
   "presence.set": [{ status: "online" | "away" }, {}];
   "auth.refresh": [{ token: string }, { expires_at: Time }];
+  "report.create": [
+    { message_id?: Id | null; user_id?: Id | null; chat_id?: Id | null; reason: Reason; comment?: string | null },
+    Report,
+  ];
+  "user.block": [{ user_id: Id }, Block];
+  "user.unblock": [{ user_id: Id }, {}];
 }
 
 /**
@@ -337,6 +405,8 @@ export type Events = {
   pending: { event: "pending"; localId: string; chatId: number; message: Draft; item: Pending };
   /** Acknowledged. The stream's `message.created` comes by itself, before the next of the chat. */
   sent: { event: "sent"; localId: string; chatId: number; message: Message };
+  /** The chat is in slow mode: it comes again by itself, after `error.retryAfter` seconds. */
+  delayed: { event: "delayed"; localId: string; chatId: number; error: MessengerError; item: Pending };
   /** Refused for good, unless by `retry`. */
   failed: { event: "failed"; localId: string; chatId: number; error: MessengerError; item: Pending };
   /** The login has ended. */
@@ -384,6 +454,7 @@ export class MessengerError extends Error {
     detail?: string;
     errors?: Record<string, string[]>;
     retryAfter?: number | null;
+    until?: Time | null;
   });
   /** The HTTP status, on sockets too; 0 if no server said it. */
   status: number;
@@ -395,6 +466,8 @@ export class MessengerError extends Error {
   errors: Record<string, string[]>;
   /** Seconds. */
   retryAfter: number | null;
+  /** The end of a mute or a ban. */
+  until: Time | null;
 }
 
 export class Messenger {
@@ -432,7 +505,7 @@ export class Messenger {
   chats(page?: { limit?: number; cursor?: string | null }): Promise<ChatPage>;
   createChat(chat: NewChat): Promise<WholeChat>;
   chat(id: Id): Promise<WholeChat>;
-  updateChat(id: Id, changes: { name?: string; description?: string; isOpen?: boolean }): Promise<WholeChat>;
+  updateChat(id: Id, changes: { name?: string; description?: string; isOpen?: boolean; slowMode?: number }): Promise<WholeChat>;
   deleteChat(id: Id): Promise<null>;
   members(chatId: Id): Promise<Member[]>;
   addMember(chatId: Id, userId: Id): Promise<Member>;
@@ -458,4 +531,13 @@ export class Messenger {
   presence(userId?: Id | "me"): Promise<Presence>;
   heartbeat(): Promise<null>;
   whoTypes(chatId: Id): Promise<number[]>;
+
+  report(report: NewReport): Promise<Report>;
+  block(userId: Id): Promise<Block>;
+  unblock(userId: Id): Promise<null>;
+  blocks(page?: { limit?: number; cursor?: string | null }): Promise<BlockPage>;
+  decisions(page?: { limit?: number; cursor?: string | null }): Promise<DecisionPage>;
+  appeal(decisionId: number, text: string): Promise<Appeal>;
+  exportData(): Promise<Json>;
+  deleteAccount(password: string, options?: { messages?: boolean }): Promise<null>;
 }

@@ -29,12 +29,12 @@ const TIMES = Object.freeze({
   lastRetry: 30_000,
   refused: 5_000, // … and after too many sockets or frames this much later
   steady: 10_000, // online for so long, the next trouble is a new one
-  longestWait: 30_000, // a REST call that is to come again later than this fails instead
+  longestWait: 30_000, // a REST call, or a message in slow mode, that is to come again later than this fails instead
   typingAgain: 3_000,
   typingEnds: 4_000,
   presenceAgain: 30_000,
 });
-/** REST calls that come again at most; refusals on the server's side (500), and silences, per send. */
+/** REST calls that come again at most; refusals on the server's side (500) or in slow mode, and silences, per send. */
 const REPEATS = 3;
 /** Chats in one `resume`: a frame has no more than 64 KB. */
 const RESUME_MOST = 1_000;
@@ -47,15 +47,15 @@ const WELCOME = new Set([1012, 4408, 4401]);
 const STATUSES = /** @type {Record<string, number>} */ ({
   invalid: 400, unknown_users: 400, malformed: 400, unknown_command: 400,
   unauthenticated: 401, wrong_credentials: 401, token_reused: 401,
-  forbidden: 403, banned: 403, not_found: 404, method_not_allowed: 405, conflict: 409,
-  too_large: 413, unsupported_media_type: 415, idempotency_key_reused: 422, rate_limited: 429,
+  forbidden: 403, banned: 403, muted: 403, undeliverable: 403, content_rejected: 403, awaiting_review: 403, not_found: 404, method_not_allowed: 405, conflict: 409,
+  too_large: 413, unsupported_media_type: 415, idempotency_key_reused: 422, rate_limited: 429, slow_mode: 429,
   internal_error: 500, unavailable: 503,
 });
 
 /** What the server refused, or why it could not be asked (`status` 0). */
 export class MessengerError extends Error {
-  /** @param {{status?: number, code?: string, detail?: string, errors?: Record<string, string[]>, retryAfter?: number | null}} facts */
-  constructor({ status, code = "error", detail, errors = {}, retryAfter = null }) {
+  /** @param {{status?: number, code?: string, detail?: string, errors?: Record<string, string[]>, retryAfter?: number | null, until?: string | null}} facts */
+  constructor({ status, code = "error", detail, errors = {}, retryAfter = null, until = null }) {
     super(detail || code);
     this.name = "MessengerError";
     /** The HTTP status; 0 if no server said it. */
@@ -68,6 +68,8 @@ export class MessengerError extends Error {
     this.errors = errors;
     /** Seconds, or null. */
     this.retryAfter = retryAfter;
+    /** The end of a mute or a ban, or null. */
+    this.until = until;
     /** @internal It does not say which command it answers. */
     this.vague = false;
   }
@@ -75,16 +77,16 @@ export class MessengerError extends Error {
 
 /** @param {any} data of an `error` frame */
 function errorFrom(data) {
-  const { code, detail, errors, retry_after: retryAfter } = data ?? {};
-  return new MessengerError({ status: STATUSES[code] ?? 400, code, detail, errors, retryAfter });
+  const { code, detail, errors, retry_after: retryAfter, until } = data ?? {};
+  return new MessengerError({ status: STATUSES[code] ?? 400, code, detail, errors, retryAfter, until });
 }
 
 /** @param {number} status @param {string} text @param {Headers} headers */
 function errorOf(status, text, headers) {
-  const { code, detail, errors, retry_after: inBody } = /** @type {any} */ (parsed(text) ?? {});
+  const { code, detail, errors, retry_after: inBody, until } = /** @type {any} */ (parsed(text) ?? {});
   const inHeader = Number.parseFloat(headers.get("Retry-After") ?? "");
   const retryAfter = inBody ?? (Number.isFinite(inHeader) ? inHeader : null);
-  return new MessengerError({ status, code: code ?? "error", detail: detail ?? `HTTP ${status}`, errors, retryAfter });
+  return new MessengerError({ status, code: code ?? "error", detail: detail ?? `HTTP ${status}`, errors, retryAfter, until });
 }
 
 const offline = () => new MessengerError({ code: "offline", detail: "There is no connection." });
@@ -93,6 +95,16 @@ const signedOut = () => new MessengerError({ status: 401, code: "signed_out", de
 
 /** Refused for now: the same may succeed later. @param {MessengerError} error */
 const isPassing = (error) => error.status === 429 || error.status === 401 || error.status >= 500;
+
+/**
+ * Whether a message comes again by itself. The server may stumble over it each time, and slow mode may last for
+ * hours: then the person who wrote it is to know.
+ * @param {MessengerError} error @param {number} tries
+ */
+const comesAgain = (error, tries) =>
+  isPassing(error) &&
+  !((error.status === 500 || error.code === "slow_mode") && tries > REPEATS) &&
+  !(error.code === "slow_mode" && (error.retryAfter ?? 0) * 1000 > TIMES.longestWait);
 
 // --- helpers -----------------------------------------------------------------------------------
 
@@ -604,9 +616,10 @@ export class Messenger {
     return this.#request("GET", `/chats/${segment(id)}`);
   }
 
-  /** @param {Types.Id} id @param {{name?: string, description?: string, isOpen?: boolean}} changes @returns {Promise<Types.WholeChat>} */
-  updateChat(id, { name, description, isOpen }) {
-    return this.#request("PATCH", `/chats/${segment(id)}`, { body: { name, description, is_open: isOpen } });
+  /** @param {Types.Id} id @param {{name?: string, description?: string, isOpen?: boolean, slowMode?: number}} changes @returns {Promise<Types.WholeChat>} */
+  updateChat(id, { name, description, isOpen, slowMode }) {
+    const body = { name, description, is_open: isOpen, slow_mode: slowMode };
+    return this.#request("PATCH", `/chats/${segment(id)}`, { body });
   }
 
   /** @param {Types.Id} id @returns {Promise<null>} */
@@ -739,6 +752,53 @@ export class Messenger {
   /** The others who are typing. @param {Types.Id} chatId @returns {Promise<number[]>} */
   whoTypes(chatId) {
     return this.#request("GET", `/presence/typing/${segment(chatId)}`);
+  }
+
+  /**
+   * Tell the moderators of a message or of a person; of a person in a chat with `chatId`.
+   * @param {Types.NewReport} report @returns {Promise<Types.Report>}
+   */
+  report({ messageId, userId, chatId, reason, comment }) {
+    const body = { message_id: messageId, user_id: userId, chat_id: chatId, reason, comment };
+    return this.#request("POST", "/reports", { body });
+  }
+
+  /** Neither writes to the other from now on, nor sees whether they are there. @param {Types.Id} userId @returns {Promise<Types.Block>} */
+  block(userId) {
+    return this.#request("POST", "/blocks", { body: { user_id: userId } });
+  }
+
+  /** @param {Types.Id} userId @returns {Promise<null>} */
+  unblock(userId) {
+    return this.#request("DELETE", `/blocks/${segment(userId)}`);
+  }
+
+  /** Whom one has blocked, the latest first. @param {{limit?: number, cursor?: string | null}} [page] @returns {Promise<Types.BlockPage>} */
+  blocks({ limit, cursor } = {}) {
+    return this.#request("GET", "/blocks", { query: { limit, cursor } });
+  }
+
+  /** What moderators decided about oneself, the latest first. @param {{limit?: number, cursor?: string | null}} [page] @returns {Promise<Types.DecisionPage>} */
+  decisions({ limit, cursor } = {}) {
+    return this.#request("GET", "/me/decisions", { query: { limit, cursor } });
+  }
+
+  /** Ask for another look at a decision, once. @param {number} decisionId @param {string} text @returns {Promise<Types.Appeal>} */
+  appeal(decisionId, text) {
+    return this.#request("POST", "/me/appeals", { body: { decision_id: decisionId, text } });
+  }
+
+  /** Everything that is kept about oneself. @returns {Promise<Types.Json>} */
+  exportData() {
+    return this.#request("GET", "/me/export");
+  }
+
+  /**
+   * Delete one's own account, for good; with `messages` what one wrote, too.
+   * @param {string} password @param {{messages?: boolean}} [options] @returns {Promise<null>}
+   */
+  deleteAccount(password, { messages } = {}) {
+    return this.#request("DELETE", "/me", { body: { password, messages } });
   }
 
   // --- the connection --------------------------------------------------------------------------
@@ -1181,7 +1241,7 @@ export class Messenger {
     item.asked = false;
     if (!error) this.#stored(item, message);
     else if (error.status === 0 || error.vague) this.#unknown(item, error);
-    else if (isPassing(error) && !(error.status === 500 && ++item.troubles > REPEATS)) {
+    else if (comesAgain(error, error.status === 500 || error.code === "slow_mode" ? ++item.troubles : 0)) {
       item.uncertain = item.lost;
       this.#sendLater(item, error);
     } else this.#fail(item, error);
@@ -1204,6 +1264,7 @@ export class Messenger {
   #sendLater(item, error) {
     item.status = "queued";
     item.waits = true;
+    if (error.code === "slow_mode") this.#emit("delayed", { localId: item.localId, chatId: item.chatId, error, item });
     this.#after(`send ${item.localId}`, this.#pauseAfter(error, item.troubles), () => {
       item.waits = false;
       this.#flush(item.chatId);

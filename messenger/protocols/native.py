@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors as accounts
 from accounts import tokens
+from accounts.models import Block, User
 from chats.log import Missed, missed_by
 from chats.models import Chat
 from chats.selectors import chat_for
@@ -26,13 +27,22 @@ from messaging.services import (
     send_messages,
 )
 from messaging.unread import unread_counts
-from messenger.errors import Forbidden, Unauthenticated
+from messenger.errors import Forbidden, Invalid, Unauthenticated
 from messenger.ids import Ref
 from messenger.protocols.base import Call, Protocol, Told, Words
 from messenger.protocols.fields import Anything, Choice, Flag, Identifier, Positions, Text
 from messenger.realtime import limits
 from messenger.schemas import Time
 from messenger.times import iso
+from moderation.models import MAX_COMMENT
+from moderation.own import ReportFacts, facts_of
+from moderation.reports import REASONS
+from moderation.services import (
+    block_person,
+    find_or_report_message,
+    find_or_report_person,
+    unblock_person,
+)
 from presence import services as presence
 
 
@@ -62,6 +72,8 @@ def take_commands(
     read: Callable[[Read], Words],
     chat_read: Callable[[ReadChat], Words],
     resumed: Callable[[Told], Words],
+    reported: Callable[[ReportFacts], Words],
+    blocked: Callable[[Block], Words],
 ) -> None:
     """Let this protocol take them all; the functions put outcomes into its words."""
 
@@ -153,7 +165,66 @@ def take_commands(
         call.after.renewed = claims
         return {"expires_at": iso(datetime.fromtimestamp(claims.expires, UTC))}
 
+    @protocol.command(
+        "report.create",
+        limit=limits.REPORTS,
+        answer=reported,
+        message_id=Identifier(required=False),
+        user_id=Identifier(required=False),
+        chat_id=Identifier(required=False),
+        reason=Choice(among=tuple(REASONS)),
+        comment=Text(required=False, default="", longest=MAX_COMMENT),
+    )
+    def create_report(call: Call, **fields: Any) -> ReportFacts:
+        """
+        Tell the moderators of a message or of a person, perhaps in a chat. Again: the first report
+        answers.
+        """
+        return report(call.actor, **fields)[0]
+
+    @protocol.command("user.block", limit=limits.BLOCKS, answer=blocked, user_id=Identifier())
+    def block(call: Call, *, user_id: Ref) -> Block:
+        """No private messages with this person, and no presence, either way."""
+        return block_person(call.actor, user_id)[0]
+
+    @protocol.command("user.unblock", limit=limits.BLOCKS, user_id=Identifier())
+    def unblock(call: Call, *, user_id: Ref) -> Done:
+        """Take a block back."""
+        unblock_person(call.actor, user_id)
+        return {}
+
     @protocol.command("resume", limit=limits.RESUMES, answer=resumed, chats=Positions())
     def resume(call: Call, *, chats: Mapping[Ref, int]) -> Missed:
         """Be told every change after the `seq` that one has of each chat, then `resumed`."""
         return missed_by(call.session.user_id, chats)
+
+
+def report(
+    reporter: User,
+    *,
+    message_id: Ref | None,
+    user_id: Ref | None,
+    chat_id: Ref | None,
+    reason: str,
+    comment: str | None,
+) -> tuple[ReportFacts, bool]:
+    """
+    The report of a message or of a person, and whether it is new. Invalid unless it is one of the
+    two; a chat goes with a person only.
+    """
+    if message_id is not None and user_id is not None:
+        raise Invalid.field("user_id", _("say a message or a person, not both"))
+    comment = comment or ""
+    if message_id is not None:
+        if chat_id is not None:
+            raise Invalid.field("chat_id", _("say it with a person only"))
+        made, new = find_or_report_message(
+            reporter, message=message_id, reason=reason, comment=comment
+        )
+    elif user_id is not None:
+        made, new = find_or_report_person(
+            reporter, user=user_id, chat=chat_id, reason=reason, comment=comment
+        )
+    else:
+        raise Invalid.field("message_id", _("say a message or a person"))
+    return facts_of(made), new

@@ -1,11 +1,11 @@
-"""What comes due by itself: bans that end, notices that nobody has sent yet."""
+"""What comes due by itself: bans that end, notices not sent yet, people not erased to the end."""
 
 import asyncio
 import logging
 
 from accounts.services import end_bans
 from messenger.realtime.threads import in_db
-from moderation.services import tell_notices
+from moderation.services import go_on_erasing, tell_notices
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Chores:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
-            for chore in (end_bans, tell_notices):
+            for chore in (end_bans, tell_notices, go_on_erasing):
                 try:
                     await in_db(chore)
                 except asyncio.CancelledError:

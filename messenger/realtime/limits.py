@@ -67,6 +67,11 @@ TYPING = Limit("typing", burst=20, every=1.0, without_redis="open")
 RESUMES = Limit("resumes", burst=60, every=0.5, without_redis="open")
 # The answer for a large chat costs the database what a hundred pages of history do.
 STATS = Limit("stats", burst=30, every=1.0, without_redis="open")
+# Each is read by somebody.
+REPORTS = Limit("reports", burst=20, every=30.0, without_redis="open")
+BLOCKS = Limit("blocks", burst=60, every=1.0, without_redis="open")
+# All that somebody ever wrote.
+EXPORTS = Limit("exports", burst=1, every=60.0, without_redis="closed")
 # One socket can use up a quarter of what its person's may use together, and so not all of it.
 FRAMES = Limit("frames", burst=300, every=1 / 30, without_redis="here")
 FRAMES_ACCOUNT = Limit("frames-account", burst=1200, every=1 / 120, without_redis="here")

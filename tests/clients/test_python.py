@@ -1,6 +1,7 @@
 """The Python client, against a server that can be told to misbehave."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from random import Random
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from messenger_client import (
+    Api,
     Banned,
     ChatCreated,
     ChatEvent,
@@ -27,6 +29,7 @@ from messenger_client import (
     Unreachable,
     UserTyping,
 )
+from messenger_client.errors import from_facts
 from messenger_client.line import Line
 from websockets.asyncio.server import serve
 
@@ -326,6 +329,79 @@ async def test_a_passing_refusal_is_repeated_in_order(code: str) -> None:
         assert [(await one)["content"] for one in pending] == ["0", "1", "2", "3"]
         assert texts(await hear(me.events(), 4)) == ["0", "1", "2", "3"]
         assert len(fake.said("message.send")) == 6
+
+
+@pytest.mark.parametrize("code", ["muted", "undeliverable", "content_rejected", "awaiting_review"])
+async def test_what_a_moderator_a_rule_or_a_block_refuses_does_not_come_again(code: str) -> None:
+    async with faking() as fake, fake.client() as me:
+        fake.errors = {"message.send": [(code, None, True)]}
+        one, two = me.send(5, "one"), me.send(5, "two")
+        with pytest.raises(MessengerError) as refused:
+            await one
+        assert (refused.value.code, refused.value.status) == (code, 403)
+        assert (await two)["content"] == "two"
+        assert texts(await hear(me.events(), 1)) == ["two"]
+        assert len(fake.said("message.send")) == 2
+
+
+async def test_in_slow_mode_a_message_waits_for_its_turn_before_those_behind_it() -> None:
+    async with faking() as fake, fake.client() as me:
+        fake.errors = {"message.send": [("slow_mode", 0.02, True)] * 3}
+        pending = [me.send(5, f"{number}") for number in range(2)]
+        assert [(await one)["content"] for one in pending] == ["0", "1"]
+        assert len(fake.said("message.send")) == 5
+
+
+@pytest.mark.parametrize("turns", [[0.02] * 4, [31.0]])
+async def test_a_turn_that_comes_late_or_never_is_a_refusal(turns: list[float]) -> None:
+    async with faking() as fake, fake.client() as me:
+        fake.errors = {"message.send": [("slow_mode", seconds, True) for seconds in turns]}
+        with pytest.raises(MessengerError) as refused:
+            await me.send(5, "x")
+        assert (refused.value.status, refused.value.retry_after) == (429, turns[-1])
+        assert len(fake.said("message.send")) == len(turns)
+
+
+async def test_each_method_of_moderation_asks_the_path_of_the_contract() -> None:
+    asked: list[tuple[str, str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content) if request.content else dict(request.url.params)
+        asked.append((request.method, request.url.path.removeprefix("/api/v1"), body))
+        return httpx.Response(200, json={})
+
+    transport = httpx.MockTransport(answer)
+    tokens: Any = {"access_token": jwt(1), "refresh_token": "r"}
+    async with Api("http://x", tokens=tokens, transport=transport) as api:
+        await api.update_chat(5, slow_mode=30)
+        await api.report("spam", message_id=7)
+        await api.report("other", user_id=2, chat_id=5, comment="Look")
+        await api.block(2)
+        await api.unblock(2)
+        await api.blocks(limit=3, cursor="c")
+        await api.decisions()
+        await api.appeal(4, "Why?")
+        await api.export()
+        await api.delete_account("p", messages=True)
+        with pytest.raises(SignedOut):
+            await api.me()
+    assert asked == [
+        ("PATCH", "/chats/5", {"slow_mode": 30}),
+        ("POST", "/reports", {"message_id": 7, "reason": "spam", "comment": ""}),
+        ("POST", "/reports", {"user_id": 2, "chat_id": 5, "reason": "other", "comment": "Look"}),
+        ("POST", "/blocks", {"user_id": 2}),
+        ("DELETE", "/blocks/2", {}),
+        ("GET", "/blocks", {"limit": "3", "cursor": "c"}),
+        ("GET", "/me/decisions", {"limit": "50"}),
+        ("POST", "/me/appeals", {"decision_id": 4, "text": "Why?"}),
+        ("GET", "/me/export", {}),
+        ("DELETE", "/me", {"password": "p", "messages": True}),
+    ]
+
+
+def test_the_end_of_a_mute_is_told() -> None:
+    facts = {"code": "muted", "detail": "Quiet.", "until": "2030-01-01T00:00:00Z"}
+    assert from_facts(facts).until == "2030-01-01T00:00:00Z"
 
 
 async def test_a_refusal_that_does_not_say_of_what_makes_the_message_go_again() -> None:

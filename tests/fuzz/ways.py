@@ -54,9 +54,15 @@ class Way:
         return f"{self.where} {self.command}"
 
 
+# What comes of these is no part of the model: notices of the service in chats of their own, and two
+# people who hear nothing of each other any more.
+BESIDE = {"report.create", "user.block", "user.unblock"}
+
+
 def commands() -> set[tuple[str, str]]:
-    """Every command of every socket, by the protocols' own tables."""
-    return {(protocol.name, name) for protocol in protocols() for name in protocol.commands}
+    """Every command of every socket that the model knows, by the protocols' own tables."""
+    found = {(protocol.name, name) for protocol in protocols() for name in protocol.commands}
+    return {(where, name) for where, name in found if name not in BESIDE}
 
 
 def known_commands() -> set[tuple[str, str]]:

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.once, pytest.mark.usefixtures("unlimited")]
 SOUND: dict[str, dict[str, str]] = {
     "/sign-in": {"login": "alice", "password": "wrong-horse-7", "next": "/"},
     "/sign-up": {"name": "N", "username": "", "email": "n@x.example", "password": "1", "next": "/"},
+    "/appeal": {"login": "alice", "password": "wrong-horse-7", "text": "No"},
     "/enter": {"username": "anna"},
     "/sign-out": {"next": "/"},
     "/access": {"refused": "x"},
@@ -66,7 +67,7 @@ def test_what_is_no_form(alice: User, path: str) -> None:
         judge(path, f"content-type {kind}", browser.generic("POST", path, b"a=b", kind))
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/sign-up", "/about"])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/sign-up", "/appeal", "/about"])
 def test_strange_queries(api: Client, path: str) -> None:
     for query in (*STRANGE_QUERIES, "next=%00", "next=%0d%0aSet-Cookie:x=y", "next[]=/"):
         judge(path, query, api.get(f"{path}?{query}"))

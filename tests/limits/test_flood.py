@@ -82,7 +82,7 @@ async def test_of_a_flood_a_few_wait_and_the_others_are_told_when_to_come_again(
 
 
 @pytest.mark.parametrize(
-    "path", ["/register", "/auth/register", "/api/v1/auth/login", "/sign-in", "/sign-up"]
+    "path", ["/register", "/auth/register", "/api/v1/auth/login", "/sign-in", "/sign-up", "/appeal"]
 )
 async def test_every_door_has_the_same_bound(held: threading.Event, path: str) -> None:
     attempts = [log_in(n) for n in range(5)]

@@ -22,6 +22,7 @@ from chats.services import create_chat, leave_chat, remove_member
 from messaging.services import send_message
 from messenger.protocols import protocols
 from messenger.protocols.base import Protocol, as_written
+from moderation.models import Case, Decision
 from tests.people import PASSWORD, make_user
 
 # Nobody; the owner's token, expired; Charlie, who shares no chat with anybody; Dora, who was taken
@@ -35,7 +36,7 @@ SILENCE = "unknown_command"
 class World:
     """What there is, and what everybody shows for themselves."""
 
-    # What rows name: people, chats and messages.
+    # What rows name: people, chats, messages, and a decision about Alice.
     things: dict[str, Any]
     people: dict[str, User | None]
     tokens: dict[str, str]
@@ -43,7 +44,7 @@ class World:
 
     def ids(self, form: str = "id") -> dict[str, Any]:
         """By name the integers, or the UUIDs as text."""
-        ids = {name: getattr(thing, form) for name, thing in self.things.items()}
+        ids = {name: getattr(thing, form, thing.id) for name, thing in self.things.items()}
         ids = {name: id if isinstance(id, int) else str(id) for name, id in ids.items()}
         return {**ids, "refresh": self.refresh, "access": self.tokens["owner"]}
 
@@ -72,6 +73,7 @@ def make_world() -> World:
         ("whisper", alice, private),
     ):
         things[name] = send_message(author, chat=chat.id, content=f"Said by {author.name}").message
+    things["warning"] = warned(alice, by=erin)
     remove_member(alice, chat=closed, user=dora)
     leave_chat(dora, opened)
 
@@ -88,6 +90,14 @@ def make_world() -> World:
             **{column: start_login(person).access for column, person in signed_in.items()},
         },
         refresh=start_login(alice).refresh,
+    )
+
+
+def warned(person: User, *, by: User) -> Decision:
+    """A decision that the person may appeal against."""
+    case = Case.objects.create(kind=Case.Kind.PERSON, person=person, state=Case.State.CLOSED)
+    return Decision.objects.create(
+        case=case, action=Decision.Action.WARN, person=person, moderator=by, reason="Too loud"
     )
 
 
@@ -226,6 +236,7 @@ NAME, TEXT = {"name": "Renamed"}, {"text": "Other words"}
 CLOSED, MEMBER = {**NAME, "is_open": False}, {"role": "member"}
 CONTENT, EMOJI = {"content": "Other words"}, {"emoji": "👍"}
 HERE = {"status": "online"}
+SPAM, FAREWELL = {"reason": "spam"}, {"password": PASSWORD}
 
 # fmt: off
 REST = [
@@ -238,11 +249,15 @@ REST = [
          body={"login": "alice@example.org", "password": PASSWORD}),
     page("GET sign-up",                                 200),
     page("POST sign-up",                                302, body={"name": "New", **NEWCOMER}),
+    page("GET appeal",                                  200),
+    page("POST appeal",                                 409,
+         body={"login": "alice", "password": PASSWORD, "text": "No"}),
     page("POST sign-out",                               302),
     page("POST enter",                                  404, body={"username": "anna"}),
     page("POST access",                                 401),
     # The admin sends everybody to its own login.
     rest("GET admin/",                                  302, 302, 302, 302, 302, 302),
+    rest("GET admin/moderation/dashboard/",             302, 302, 302, 302, 302, 302),
     rest("GET language",                                302, 302, 302, 302, 302, 302),
     rest("GET docs",                                    200, 200, 200, 200, 200, 200),
     rest("GET docs/openapi.json",                       200, 200, 200, 200, 200, 200),
@@ -401,6 +416,27 @@ REST = [
     rest("GET api/v1/users/{alice}",                    401, 401, 200, 200, 200, 200),
     rest("GET api/v1/users/{charlie}",                  401, 401, 200, 200, 200, 200),
 
+    # Telling moderators of what one can see, and of anybody; but not of oneself.
+    rest("POST api/v1/reports",                         401, 401, 404, 404, 400, 201,
+         body={"message_id": "{bobs}", **SPAM}),
+    rest("POST api/v1/reports",                         401, 401, 404, 404, 201, 400,
+         body={"message_id": "{whisper}", **SPAM}),
+    rest("POST api/v1/reports",                         401, 401, 201, 201, 201, 201,
+         body={"user_id": "{erin}", **SPAM}),
+    rest("POST api/v1/reports",                         401, 401, 404, 404, 201, 201,
+         body={"user_id": "{erin}", "chat_id": "{group}", **SPAM}),
+    rest("GET api/v1/blocks",                           401, 401, 200, 200, 200, 200),
+    rest("POST api/v1/blocks",                          401, 401, 201, 201, 201, 201,
+         body={"user_id": "{erin}"}),
+    rest("DELETE api/v1/blocks/{erin}",                 401, 401, 204, 204, 204, 204),
+    rest("GET api/v1/me/decisions",                     401, 401, 200, 200, 200, 200),
+    # Alice was warned.
+    rest("POST api/v1/me/appeals",                      401, 401, 404, 404, 404, 201,
+         body={"decision_id": "{warning}", "text": "I did not"}),
+    rest("GET api/v1/me/export",                        401, 401, 200, 200, 200, 200),
+    rest("DELETE api/v1/me",                            401, 401, 204, 204, 204, 204,
+         body=FAREWELL),
+
     # The Messenger API: accounts.
     rest("POST auth/register",                          201, 201, 201, 201, 201, 201,
          body={"username": "new", **NEWCOMER}),
@@ -536,6 +572,13 @@ COMMANDS = [
     # The owner's own token.
     nodus("auth.refresh", {"token": "{access}"},
           *OUT, "forbidden", "forbidden", "forbidden", "ack"),
+    nodus("report.create", {"message_id": "{bobs}", **SPAM},         *HIDDEN, "invalid", "ack"),
+    nodus("report.create", {"message_id": "{whisper}", **SPAM},      *HIDDEN, "ack", "invalid"),
+    nodus("report.create", {"user_id": "{erin}", **SPAM},      *OUT, "ack", "ack", "ack", "ack"),
+    nodus("report.create", {"user_id": "{erin}", "chat_id": "{group}", **SPAM},
+          *HIDDEN, "ack", "ack"),
+    nodus("user.block", {"user_id": "{erin}"},                 *OUT, "ack", "ack", "ack", "ack"),
+    nodus("user.unblock", {"user_id": "{erin}"},               *OUT, "ack", "ack", "ack", "ack"),
     # Of each chat there is a verdict.
     nodus("resume", {"chats": {"{group}": 1}},
           *OUT, "resumed", "resumed", "resumed", "resumed"),
@@ -564,6 +607,13 @@ COMMANDS = [
     roulette("presence.set", {"status": "online"},             *OUT, "ack", "ack", "ack", "ack"),
     roulette("auth.refresh", {"token": "{access}"},
              *OUT, "forbidden", "forbidden", "forbidden", "ack"),
+    roulette("report.create", {"message_id": "{bobs}", **SPAM},      *HIDDEN, "invalid", "ack"),
+    roulette("report.create", {"message_id": "{whisper}", **SPAM},   *HIDDEN, "ack", "invalid"),
+    roulette("report.create", {"user_id": "{erin}", **SPAM},   *OUT, "ack", "ack", "ack", "ack"),
+    roulette("report.create", {"user_id": "{erin}", "chat_id": "{group}", **SPAM},
+             *HIDDEN, "ack", "ack"),
+    roulette("user.block", {"user_id": "{erin}"},              *OUT, "ack", "ack", "ack", "ack"),
+    roulette("user.unblock", {"user_id": "{erin}"},            *OUT, "ack", "ack", "ack", "ack"),
     roulette("resume", {"chats": {"{group}": 1}},
              *OUT, "resumed", "resumed", "resumed", "resumed"),
     roulette("resume", {"chats": {"{private}": 1}},

@@ -33,6 +33,7 @@ EVERYWHERE = [
     "/",
     "/sign-in",
     "/sign-up",
+    "/appeal",
     "/about",
     "/admin/login/",
     "/admin/",

@@ -122,6 +122,7 @@ KNOWN = [
         VALID, r"(email|username): this .* (registered already|taken)", "nor who signed up before"
     ),
     Known(VALID, r"user_ids: a private chat is with exactly one other person", "nor who is asking"),
+    Known(VALID, r"user_id: say somebody else|message_id: this message is yours", "the same"),
     Known(VALID, r"around_id: say it alone", "OpenAPI has no rule between parameters of a query"),
     Known(VALID, r"password: The password is too similar to the .*", "nor one between two texts"),
     Known(VALID, r"password: This password is too common.", "a list of 20,000"),

@@ -539,7 +539,7 @@ def untranslated(reader: Reader) -> set[str]:
     return {said for said in reader.said if said.rstrip(":") in ours - UNIVERSAL - {""}}
 
 
-PAGES = ["/", "/sign-in", "/sign-up", "/about", "/docs", "/docs/ws"]
+PAGES = ["/", "/sign-in", "/sign-up", "/appeal", "/about", "/docs", "/docs/ws"]
 
 
 @pytest.mark.parametrize("path", PAGES)

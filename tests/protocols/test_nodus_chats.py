@@ -20,7 +20,7 @@ from messenger.realtime import limits
 from messenger.realtime.threads import in_db
 from messenger.times import iso
 from tests.chats.helpers import log, roles
-from tests.people import client, make_user
+from tests.people import client, make_user, post
 from tests.races import at_once
 from tests.sockets import messenger_api, miniapp
 
@@ -77,6 +77,7 @@ def words(chat: Chat, **fields: Any) -> dict[str, Any]:
         "name": "Group",
         "description": "",
         "is_open": False,
+        "slow_mode": 0,
         "created_at": iso(chat.created_at),
         "members_count": 2,
         "role": "member",
@@ -472,11 +473,28 @@ def test_what_is_named_is_changed_and_nothing_else(
         "name": ["", "  ", "x" * 101, 5, "\x00", []],
         "description": ["x" * 1001, 5, "\x00", []],
         "is_open": ["true", 1, 0, []],
+        "slow_mode": ["30", -1, 21_601, 0.5, 30.0, True, []],
     }
     for field, values in wrong.items():
         for value in values:
             refused(ask(alice, method, path, {field: value}), 400, "invalid", field)
     refused(ask(bob, method, path, {"name": "Bob's"}), 403, "forbidden")
+
+
+def test_an_owner_slows_a_group_down_and_whoever_is_too_quick_waits(
+    alice: User, bob: User, group: Chat
+) -> None:
+    path = f"/{group.id}"
+    assert got(alice, "PATCH", path, {"slow_mode": 30})["slow_mode"] == 30
+    assert got(alice, "PATCH", path, {"slow_mode": None})["slow_mode"] == 30
+    refused(ask(bob, "PATCH", path, {"slow_mode": 0}), 403, "forbidden")
+    phone, body = client(bob), {"chat_id": group.id, "content": "Hello"}
+    assert post(phone, "/api/v1/messages", body).status_code == 201
+    second = post(phone, "/api/v1/messages", body)
+    assert (second.status_code, second.json()["code"]) == (429, "slow_mode")
+    assert 25 <= int(second["Retry-After"]) <= 30
+    assert got(alice, "PATCH", path, {"slow_mode": 0})["slow_mode"] == 0
+    assert post(phone, "/api/v1/messages", body).status_code == 201
 
 
 def test_a_private_chat_has_nothing_to_change_to_leave_or_to_add_to(

@@ -178,6 +178,7 @@ async def test_changes_to_a_chat_are_told_field_by_field(
             "name": "Tea",
             "description": "d",
             "is_open": False,
+            "slow_mode": 0,
             "created_at": created["data"]["created_at"],
             "owner_id": alice.id,
             "members_count": 2,

@@ -8,7 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from accounts.services import ban
+from accounts.services import ban, service_account
+from moderation.services import erase
 from tests.people import client, make_user
 
 USERS = "/api/v1/users"
@@ -54,6 +55,13 @@ def test_who_is_banned_is_not_there(alice: User, bob: User) -> None:
         (404, answers[0].content)
     }
     assert page(alice)["users"] == [words(alice)]
+
+
+def test_nor_are_the_account_of_notices_and_who_is_erased(alice: User, bob: User) -> None:
+    service_account()
+    erase(bob, by=bob)
+    assert page(alice)["users"] == [words(alice)]
+    assert client(alice).get(f"{USERS}/{bob.id}").status_code == 404
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 100])

@@ -638,6 +638,57 @@ test("A send on which the server stumbles each time fails in the end", async () 
   deepEqual([item.status, item.error.status, socket.commands("message.send").length], ["failed", 500, 4]);
 });
 
+test("What a moderator, a rule or a block refuses fails at once, holds up nothing and does not come again", async () => {
+  for (const code of ["muted", "undeliverable", "content_rejected", "awaiting_review"]) {
+    const { client, server, clock, of } = await online();
+    const { socket } = server;
+    const [first, second] = ["one", "two"].map((content) => client.send({ chatId: 5, content }));
+    socket.refuses(socket.sent[0], code, { until: "2030-01-01T00:00:00Z" });
+    deepEqual([first.status, first.error.status, first.error.until], ["failed", 403, "2030-01-01T00:00:00Z"], code);
+    socket.acks(socket.sent[1], stored(71, 11));
+    equal((await second.sent).id, 71);
+    await clock.tick(120_000);
+    deepEqual(socket.commands("message.send").map(({ data }) => data.content), ["one", "two"], code);
+    equal(of("failed").length, 1);
+  }
+});
+
+test("In slow mode a message waits for its turn, before those behind it", async () => {
+  const { client, server, clock, of } = await online();
+  const { socket } = server;
+  const item = client.send({ chatId: 5, content: "x" });
+  client.send({ chatId: 5, content: "y" });
+  socket.refuses(socket.sent[0], "slow_mode", { retry_after: 10 });
+  deepEqual([of("delayed").length, of("delayed")[0].error.retryAfter], [1, 10]);
+  await clock.tick(9_900);
+  equal(socket.commands("message.send").length, 1);
+  await clock.tick(6_000);
+  const contents = () => socket.commands("message.send").map(({ data }) => data.content);
+  deepEqual(contents(), ["x", "x"]);
+  socket.acks(socket.sent[1], stored(70, 11));
+  equal((await item.sent).id, 70);
+  deepEqual(contents(), ["x", "x", "y"]);
+});
+
+test("A turn that comes late, or never, makes a message in slow mode fail, and it can be tried again", async () => {
+  const { client, server, clock } = await online();
+  const { socket } = server;
+  const late = client.send({ chatId: 5, content: "x" });
+  socket.refuses(socket.sent[0], "slow_mode", { retry_after: 60 });
+  deepEqual([late.status, late.error.status, late.error.retryAfter], ["failed", 429, 60]);
+  late.drop();
+  const unlucky = client.send({ chatId: 5, content: "y" });
+  for (let time = 1; time <= 4; time++) {
+    equal(socket.commands("message.send").length, time + 1);
+    socket.refuses(socket.sent.at(-1), "slow_mode", { retry_after: 5 });
+    await clock.tick(10_000);
+  }
+  deepEqual([unlucky.status, unlucky.error.code, socket.commands("message.send").length], ["failed", "slow_mode", 5]);
+  const again = unlucky.retry();
+  socket.acks(socket.sent.at(-1), stored(70, 11));
+  equal((await again).id, 70);
+});
+
 test("A chat's id must be the integer", async () => {
   const { client } = world();
   for (const chatId of ["0f8fad5b-d9cb-469f-a165-70867728950e", 1.5, null]) {
@@ -928,6 +979,16 @@ test("Every method asks the path of the contract", async () => {
   await is(client.heartbeat(), "POST /presence/heartbeat");
   await is(client.whoTypes(5), "GET /presence/typing/5");
   await is(client.ticket(), "POST /auth/ws-ticket");
+  await is(client.updateChat(5, { slowMode: 30 }), "PATCH /chats/5", { slow_mode: 30 });
+  await is(client.report({ messageId: 7, reason: "spam" }), "POST /reports", { message_id: 7, reason: "spam" });
+  await is(client.report({ userId: 2, chatId: 5, reason: "other", comment: "y" }), "POST /reports", { user_id: 2, chat_id: 5, reason: "other", comment: "y" });
+  await is(client.block(2), "POST /blocks", { user_id: 2 });
+  await is(client.unblock(2), "DELETE /blocks/2");
+  await is(client.blocks({ limit: 3, cursor: "c" }), "GET /blocks", { limit: "3", cursor: "c" });
+  await is(client.decisions({ cursor: "c" }), "GET /me/decisions", { cursor: "c" });
+  await is(client.appeal(4, "Why?"), "POST /me/appeals", { decision_id: 4, text: "Why?" });
+  await is(client.exportData(), "GET /me/export");
+  await is(client.deleteAccount("p", { messages: true }), "DELETE /me", { password: "p", messages: true });
 });
 
 test("History comes page by page to its beginning", async () => {

@@ -81,8 +81,14 @@ class Api(Rest):
         name: str | None = None,
         description: str | None = None,
         is_open: bool | None = None,
+        slow_mode: int | None = None,
     ) -> shapes.WholeChat:
-        body = {"name": name, "description": description, "is_open": is_open}
+        body = {
+            "name": name,
+            "description": description,
+            "is_open": is_open,
+            "slow_mode": slow_mode,
+        }
         return await self._ask(shapes.WholeChat, "PATCH", _path("chats", chat_id), json=_said(body))
 
     async def delete_chat(self, chat_id: Id) -> None:
@@ -218,6 +224,58 @@ class Api(Rest):
     async def typing(self, chat_id: Id) -> list[int]:
         """The ids of the others who are typing."""
         return await self._ask(list[int], "GET", _path("presence", "typing", chat_id))
+
+    # --- moderation ---------------------------------------------------------------------------
+
+    async def report(
+        self,
+        reason: shapes.Reason,
+        *,
+        message_id: Id | None = None,
+        user_id: Id | None = None,
+        chat_id: Id | None = None,
+        comment: str = "",
+    ) -> shapes.Report:
+        """Tell the moderators of a message, or of a person, perhaps in a chat."""
+        body = {
+            "message_id": message_id,
+            "user_id": user_id,
+            "chat_id": chat_id,
+            "reason": reason,
+            "comment": comment,
+        }
+        return await self._ask(shapes.Report, "POST", "/reports", json=_said(body))
+
+    async def block(self, user_id: Id) -> shapes.Block:
+        """Neither writes to the other from now on, nor sees whether they are there."""
+        return await self._ask(shapes.Block, "POST", "/blocks", json={"user_id": user_id})
+
+    async def unblock(self, user_id: Id) -> None:
+        await self.request("DELETE", _path("blocks", user_id))
+
+    async def blocks(self, *, limit: int = 50, cursor: str | None = None) -> shapes.BlockPage:
+        query = {"limit": limit, "cursor": cursor}
+        return await self._ask(shapes.BlockPage, "GET", "/blocks", query=query)
+
+    async def decisions(self, *, limit: int = 50, cursor: str | None = None) -> shapes.DecisionPage:
+        """What moderators decided about oneself, the latest first."""
+        query = {"limit": limit, "cursor": cursor}
+        return await self._ask(shapes.DecisionPage, "GET", "/me/decisions", query=query)
+
+    async def appeal(self, decision_id: int, text: str) -> shapes.Appeal:
+        """Ask for another look at a decision, once."""
+        body = {"decision_id": decision_id, "text": text}
+        return await self._ask(shapes.Appeal, "POST", "/me/appeals", json=body)
+
+    async def export(self) -> dict[str, Any]:
+        """Everything that is kept about oneself."""
+        return await self._ask(dict[str, Any], "GET", "/me/export")
+
+    async def delete_account(self, password: str, *, messages: bool = False) -> None:
+        """The end of one's own account; with `messages` of what one wrote, too."""
+        body = {"password": password, "messages": messages}
+        await self.request("DELETE", "/me", json=body)
+        self.tokens.end(SignedOut(401, "signed_out", "The account is deleted."))
 
 
 def _path(*parts: Id) -> str:

@@ -16,6 +16,10 @@ STATUSES = {
     "token_reused": 401,
     "forbidden": 403,
     "banned": 403,
+    "muted": 403,
+    "undeliverable": 403,
+    "content_rejected": 403,
+    "awaiting_review": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "conflict": 409,
@@ -23,6 +27,7 @@ STATUSES = {
     "unsupported_media_type": 415,
     "idempotency_key_reused": 422,
     "rate_limited": 429,
+    "slow_mode": 429,
     "internal_error": 500,
     "unavailable": 503,
 }
@@ -31,7 +36,8 @@ STATUSES = {
 class MessengerError(Exception):
     """
     A refusal. `code` is for programs and `detail` for people; `errors` maps a field to its
-    sentences; `retry_after` is in seconds. `status` is 0 where no server said it.
+    sentences; `retry_after` is in seconds; `until` is the end of a mute or a ban. `status` is 0
+    where no server said it.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class MessengerError(Exception):
         detail: str = "",
         errors: Mapping[str, list[str]] | None = None,
         retry_after: float | None = None,
+        until: str | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.status = status
@@ -48,6 +55,7 @@ class MessengerError(Exception):
         self.detail = detail
         self.errors = dict(errors or {})
         self.retry_after = retry_after
+        self.until = until
 
 
 class SignedOut(MessengerError):
@@ -67,7 +75,7 @@ class Closed(MessengerError):
 
 
 def from_facts(facts: Any, status: int | None = None) -> MessengerError:
-    """The error that a body or a frame `{code, detail, errors?, retry_after?}` tells of."""
+    """The error that a body or a frame `{code, detail, errors?, retry_after?, until?}` tells of."""
     if not isinstance(facts, dict):
         facts = {}
     code = str(facts.get("code", "error"))
@@ -75,7 +83,12 @@ def from_facts(facts: Any, status: int | None = None) -> MessengerError:
         status = STATUSES.get(code, 400)
     kind = Banned if code == "banned" else MessengerError
     return kind(
-        status, code, str(facts.get("detail", "")), facts.get("errors"), facts.get("retry_after")
+        status,
+        code,
+        str(facts.get("detail", "")),
+        facts.get("errors"),
+        facts.get("retry_after"),
+        facts.get("until"),
     )
 
 

@@ -14,6 +14,10 @@ from messenger_client.shapes import Message
 PASSING = {"rate_limited", "unavailable"}
 UNSURE = {"internal_error", "unauthenticated"}
 MOST_TRIES = 5
+# In slow mode a message waits for its turn so often and for so many seconds; else it is refused:
+# there it may take hours.
+MOST_TURNS = 3
+LONGEST_TURN = 30.0
 
 
 class Pending:
@@ -30,6 +34,8 @@ class Pending:
         # How often it was sent, and how many of these times may have stored it.
         self.tries = 0
         self.unanswered = 0
+        # How often it waited for its turn in slow mode.
+        self.turns = 0
 
     @property
     def done(self) -> bool:
@@ -102,11 +108,12 @@ class Outbox:
         chat_id = pending.chat_id
         self._flying.discard(chat_id)
         if isinstance(answer, MessengerError):
-            if sure and answer.code == "rate_limited":
+            if sure and answer.code in ("rate_limited", "slow_mode"):
                 # It did not get as far as being stored, this time.
                 pending.unanswered -= 1
             unsure = not sure or answer.code in UNSURE
-            if answer.code in PASSING or (unsure and pending.tries < MOST_TRIES):
+            passing = answer.code in PASSING or self._has_a_turn(pending, answer)
+            if passing or (unsure and pending.tries < MOST_TRIES):
                 backoff = min(self._pause * 2 ** min(pending.tries - 1, 6), 60 * self._pause)
                 self._again(chat_id, answer.retry_after or backoff)
                 return False
@@ -118,6 +125,12 @@ class Outbox:
         pending.settle(answer)
         self._pump(chat_id)
         return True
+
+    def _has_a_turn(self, pending: Pending, answer: MessengerError) -> bool:
+        if answer.code != "slow_mode" or (answer.retry_after or 0) > LONGEST_TURN:
+            return False
+        pending.turns += 1
+        return pending.turns <= MOST_TURNS
 
     def flying(self) -> list[Pending]:
         """Those that are under way."""

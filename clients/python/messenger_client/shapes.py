@@ -105,6 +105,8 @@ class BareChat(TypedDict):
     name: str
     description: str
     is_open: bool
+    # Seconds from one message of a member to their next; 0 for none.
+    slow_mode: int
     created_at: str
     owner_id: int | None
     members_count: int
@@ -158,6 +160,63 @@ class Presence(TypedDict):
     user_id: int
     status: Literal["online", "away", "offline"]
     last_seen: str | None
+
+
+Reason = Literal["spam", "abuse", "hate", "violence", "sexual", "fraud", "other"]
+
+
+class Report(TypedDict):
+    """A report of one's own; `user_id` is whom it is about, with a message too."""
+
+    id: int
+    message_id: int | None
+    user_id: int
+    chat_id: int | None
+    reason: Reason
+    comment: str
+    created_at: str
+
+
+class Block(TypedDict):
+    user: User
+    created_at: str
+
+
+class BlockPage(TypedDict):
+    blocks: list[Block]
+    has_more: bool
+    next_cursor: str | None
+
+
+class Appeal(TypedDict):
+    """`outcome` is None until somebody has looked at it; `reason` is theirs."""
+
+    decision_id: int
+    text: str
+    created_at: str
+    outcome: Literal["upheld", "granted"] | None
+    reason: str
+    decided_at: str | None
+
+
+class Decision(TypedDict):
+    """What a moderator decided about oneself; `until` is the end of a mute or a ban."""
+
+    id: int
+    action: Literal["remove", "warn", "mute_here", "mute", "ban", "close_chat"]
+    reason: str
+    chat_id: int | None
+    until: str | None
+    created_at: str
+    undone_at: str | None
+    can_appeal: bool
+    appeal: Appeal | None
+
+
+class DecisionPage(TypedDict):
+    decisions: list[Decision]
+    has_more: bool
+    next_cursor: str | None
 
 
 class Reset(TypedDict):

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from accounts import tickets
 from accounts.services import forget_old_logins
-from chats import log
+from chats import log, mutes
 from messenger.locks import one_at_a_time
 from messenger.pages import sessions
+from moderation import erasure
 
 
 def days(text: str) -> int:
@@ -25,8 +26,10 @@ def days(text: str) -> int:
 class Command(BaseCommand):
     help = (
         "Delete what is old: rows of the chats' logs, logins whose tokens have all expired, tickets"
-        " that nobody used, sessions of browsers that are over. Messages and receipts stay. Who was"
-        " away for longer than the log reaches back is told to load their chats anew."
+        " that nobody used, sessions of browsers that are over, mutes that have ended, what"
+        " moderators saw of cases that were closed $EVIDENCE_DAYS ago; and finish what is left of"
+        " people who are being erased. Messages and receipts stay. Who was away for longer than the"
+        " log reaches back is told to load their chats anew."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,3 +61,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{forget_old_logins()} old logins deleted.")
             self.stdout.write(f"{tickets.forget_old()} unused tickets deleted.")
             self.stdout.write(f"{sessions.forget_old()} old sessions deleted.")
+            self.stdout.write(f"{mutes.forget_old()} old mutes deleted.")
+            closed = timezone.now() - timedelta(days=settings.EVIDENCE_DAYS)
+            self.stdout.write(f"{erasure.expire(closed)} pieces of evidence emptied.")
+            self.stdout.write(f"{erasure.go_on_erasing(most=None)} people erased to the end.")
+            erasure.forget_traces()

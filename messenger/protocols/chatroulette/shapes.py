@@ -2,6 +2,7 @@
 
 from typing import Literal, TypedDict
 
+from accounts import models as accounts
 from chats.events import ChatFacts, MemberFacts
 from chats.models import Chat as ChatRow
 from messaging.events import Likes as LikesFacts
@@ -10,6 +11,8 @@ from messaging.reading import Read
 from messaging.selectors import StatusFacts
 from messaging.status import Status
 from messenger.schemas import Json, Time, Uuid
+from messenger.times import iso
+from moderation.own import ReportFacts
 
 StatusName = Literal["sent", "delivered", "read", "edited", "deleted"]
 
@@ -116,6 +119,27 @@ class Chat(TypedDict):
     members: list[Member]
 
 
+class Report(TypedDict):
+    """What the caller told the moderators; only its own `id` is a number."""
+
+    id: int
+    message_id: Uuid | None
+    user_id: Uuid
+    chat_id: Uuid | None
+    reason: str
+    comment: str
+    created_at: Time
+
+
+class Block(TypedDict):
+    """A person with whom the caller wants nothing to do."""
+
+    user_id: Uuid
+    username: str
+    name: str
+    created_at: Time
+
+
 def message(facts: MessageFacts) -> Message:
     return {
         "id": facts.uuid,
@@ -208,4 +232,26 @@ def chat(facts: ChatFacts) -> Chat:
         "is_open": facts.is_open,
         "created_at": facts.created_at,
         "members": [member(one) for one in facts.members],
+    }
+
+
+def report(report: ReportFacts) -> Report:
+    return {
+        "id": report.id,
+        "message_id": str(report.message.uuid) if report.message else None,
+        "user_id": str(report.person.uuid),
+        "chat_id": str(report.chat.uuid) if report.chat else None,
+        "reason": report.reason,
+        "comment": report.comment,
+        "created_at": iso(report.created_at),
+    }
+
+
+def block(block: accounts.Block) -> Block:
+    person = block.blocked
+    return {
+        "user_id": str(person.uuid),
+        "username": person.username,
+        "name": person.name,
+        "created_at": iso(block.created_at),
     }

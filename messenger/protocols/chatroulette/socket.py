@@ -36,7 +36,13 @@ def resumed(told: Told) -> frames.Resumed:
 
 
 take_commands(
-    chatroulette, sent=message_sent, read=shapes.read_by, chat_read=chat_read, resumed=resumed
+    chatroulette,
+    sent=message_sent,
+    read=shapes.read_by,
+    chat_read=chat_read,
+    resumed=resumed,
+    reported=shapes.report,
+    blocked=shapes.block,
 )
 
 

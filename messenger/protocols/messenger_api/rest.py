@@ -124,7 +124,7 @@ class Window(serializers.Serializer):
 class ChatViewSet(ViewSet):
     """`/chats/create`, `/chats/`, `/chats/{chat_id}` and who is in it."""
 
-    @operation({201: shapes.Chat}, body=NewChat, errors=[409])
+    @operation({201: shapes.Chat}, body=NewChat, errors=[403, 409])
     def create(self, request: Request, wanted: Wanted) -> Response:
         """Make a group, which is open; or a private chat, which may be there already."""
         user = user_of(request)

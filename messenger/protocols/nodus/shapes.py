@@ -15,6 +15,8 @@ from messaging.models import Reaction as ReactionRow
 from messaging.reading import Read
 from messenger.schemas import Json, Time, Uuid
 from messenger.times import iso
+from moderation import models as moderation
+from moderation import own
 from presence.selectors import Status
 
 # --- people ----------------------------------------------------------------------------------
@@ -181,7 +183,10 @@ class Member(TypedDict):
 
 
 class BareChat(TypedDict):
-    """A chat as it is for everybody in it."""
+    """
+    A chat as it is for everybody in it. `slow_mode` is how many seconds a member waits between two
+    messages, 0 for none.
+    """
 
     id: int
     uuid: Uuid
@@ -189,6 +194,7 @@ class BareChat(TypedDict):
     name: str
     description: str
     is_open: bool
+    slow_mode: int
     created_at: Time
     owner_id: int | None
     members_count: int
@@ -268,6 +274,7 @@ def bare_chat(facts: ChatFacts) -> BareChat:
         "name": facts.name,
         "description": facts.description,
         "is_open": facts.is_open,
+        "slow_mode": facts.slow_mode,
         "created_at": facts.created_at,
         "owner_id": min(owners, default=None),
         "members_count": len(facts.members),
@@ -290,6 +297,7 @@ def chat(
         "name": chat.name or overview.partner_name or "",
         "description": chat.description,
         "is_open": chat.is_open,
+        "slow_mode": chat.slow_mode,
         "created_at": iso(chat.created_at),
         "owner_id": overview.owner_id,
         "members_count": overview.members_count,
@@ -299,6 +307,109 @@ def chat(
         "last_activity_at": iso(chat.last_activity_at),
         "seq": chat.last_seq,
         "partner": user(partner) if partner else None,
+    }
+
+
+# --- moderation ------------------------------------------------------------------------------
+
+
+class Report(TypedDict):
+    """What the caller told the moderators. `user_id` is whom it is about, with a message too."""
+
+    id: int
+    message_id: int | None
+    user_id: int
+    chat_id: int | None
+    reason: str
+    comment: str
+    created_at: Time
+
+
+class Block(TypedDict):
+    user: User
+    created_at: Time
+
+
+class BlockPage(TypedDict):
+    """The latest first; `next_cursor` is the next `cursor`."""
+
+    blocks: list[Block]
+    has_more: bool
+    next_cursor: str | None
+
+
+class Appeal(TypedDict):
+    """`outcome` is null until somebody has looked at it; `reason` is theirs."""
+
+    decision_id: int
+    text: str
+    created_at: Time
+    outcome: Literal["upheld", "granted"] | None
+    reason: str
+    decided_at: Time | None
+
+
+class Decision(TypedDict):
+    """What a moderator decided about the caller. `until` is the end of a mute or a ban."""
+
+    id: int
+    action: Literal["remove", "warn", "mute_here", "mute", "ban", "close_chat"]
+    reason: str
+    chat_id: int | None
+    until: Time | None
+    created_at: Time
+    undone_at: Time | None
+    can_appeal: bool
+    appeal: Appeal | None
+
+
+class DecisionPage(TypedDict):
+    """The latest first; `next_cursor` is the next `cursor`."""
+
+    decisions: list[Decision]
+    has_more: bool
+    next_cursor: str | None
+
+
+def report(report: own.ReportFacts) -> Report:
+    return {
+        "id": report.id,
+        "message_id": report.message.id if report.message else None,
+        "user_id": report.person.id,
+        "chat_id": report.chat.id if report.chat else None,
+        "reason": report.reason,
+        "comment": report.comment,
+        "created_at": iso(report.created_at),
+    }
+
+
+def block(block: accounts.Block) -> Block:
+    return {"user": user(block.blocked), "created_at": iso(block.created_at)}
+
+
+def appeal(appeal: moderation.Appeal) -> Appeal:
+    return {
+        "decision_id": appeal.decision_id,
+        "text": appeal.text,
+        "created_at": iso(appeal.created_at),
+        "outcome": appeal.outcome or None,  # type: ignore[typeddict-item]
+        "reason": appeal.reason,
+        "decided_at": iso(appeal.decided_at) if appeal.decided_at else None,
+    }
+
+
+def decision(decision: moderation.Decision) -> Decision:
+    made = own.appeal_of(decision)
+    return {
+        "id": decision.id,
+        "action": decision.action,  # type: ignore[typeddict-item]
+        "reason": decision.reason,
+        "chat_id": decision.chat_id,
+        "until": iso(decision.until) if decision.until else None,
+        "created_at": iso(decision.created_at),
+        "undone_at": iso(decision.undone_at) if decision.undone_at else None,
+        "can_appeal": own.can_appeal(decision),
+        "appeal": appeal(made) if made else None,
     }
 
 

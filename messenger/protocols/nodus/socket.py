@@ -33,7 +33,15 @@ def resumed(told: Told) -> frames.Resumed:
     return {"chats": seqs, "new": list(told.missed.unnamed)}
 
 
-take_commands(nodus, sent=message_sent, read=shapes.receipt, chat_read=chat_read, resumed=resumed)
+take_commands(
+    nodus,
+    sent=message_sent,
+    read=shapes.receipt,
+    chat_read=chat_read,
+    resumed=resumed,
+    reported=shapes.report,
+    blocked=shapes.block,
+)
 
 
 # --- events ----------------------------------------------------------------------------------

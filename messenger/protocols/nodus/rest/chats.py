@@ -25,6 +25,7 @@ from messenger.realtime import limits
 from messenger.rest import (
     FlagField,
     IdField,
+    NumberField,
     TextField,
     Wanted,
     WholeField,
@@ -95,6 +96,9 @@ class ChatChanges(serializers.Serializer):
         required=False, allow_blank=True, allow_null=True, max_length=chats.MAX_DESCRIPTION
     )
     is_open = FlagField(required=False, allow_null=True)
+    slow_mode = NumberField(
+        required=False, allow_null=True, min_value=0, max_value=chats.MAX_SLOW_MODE
+    )
 
 
 class Mark(serializers.Serializer):
@@ -121,7 +125,7 @@ class ChatViewSet(ViewSet):
             )
         )
 
-    @operation({201: shapes.WholeChat, 200: shapes.WholeChat}, body=NewChat)
+    @operation({201: shapes.WholeChat, 200: shapes.WholeChat}, body=NewChat, errors=[403])
     def create(self, request: Request, wanted: Wanted) -> Response:
         """A new group, or the private chat with somebody: 200 if there is one already."""
         user = user_of(request)
@@ -143,7 +147,10 @@ class ChatViewSet(ViewSet):
 
     @operation({200: shapes.WholeChat}, body=ChatChanges, errors=[403])
     def update(self, request: Request, chat_id: Ref, wanted: Wanted) -> Response:
-        """Rename, describe, open or close a group; what is null or not there stays. An owner."""
+        """
+        Rename, describe, open or close a group, or slow it down: seconds between two messages of a
+        member. What is null or not there stays. An owner.
+        """
         user = user_of(request)
         chat = chats.update_chat(user, chat=chat_for(user, chat_id).chat, **wanted)
         return _whole(user, chat.id)

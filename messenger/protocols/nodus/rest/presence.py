@@ -53,7 +53,7 @@ class NewTyping(serializers.Serializer):
 class TypingViewSet(ViewSet):
     """Saying that one is typing, and who else is."""
 
-    @operation({204: None}, body=NewTyping, errors=[404])
+    @operation({204: None}, body=NewTyping, errors=[403, 404])
     def create(self, request: Request, wanted: Wanted) -> Response:
         user = user_of(request)
         limits.check(limits.TYPING, f"user {user.id}")
