@@ -1,17 +1,20 @@
 """People in the admin. What a moderator does here goes through the services, so sockets hear it."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.models import User, normal
+from moderation.admin.audited import Audited
+from moderation.admin.people import ModeratedPeople
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -21,11 +24,15 @@ class RulesOfNames:
 
     def clean(self: Any) -> Any:
         cleaned = super().clean()  # type: ignore[misc]
-        cleaned["username"] = normal(cleaned.get("username", "").strip())
-        names = {name: cleaned.get(name, "") for name in ("email", "username", "name")}
+        if "username" in cleaned:
+            cleaned["username"] = normal(cleaned["username"].strip())
+        names = {
+            name: cleaned.get(name, getattr(self.instance, name))
+            for name in ("email", "username", "name")
+        }
         for field, sentences in services.problems(User(pk=self.instance.pk, **names)).items():
             if field not in self.errors:
-                self.add_error(field, sentences)
+                self.add_error(field if field in self.fields else None, sentences)
         return cleaned
 
 
@@ -40,23 +47,58 @@ class ChangedUserForm(RulesOfNames, UserChangeForm):
         model = User
 
 
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(Audited, DjangoGroupAdmin):
+    """Who may change what a group may do is a superuser, or could become one."""
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(ModeratedPeople, Audited, DjangoUserAdmin):
     form = ChangedUserForm
     add_form = NewUserForm
-    list_display = ("name", "username", "email", "is_active", "is_staff", "created_at")
+    list_display = ("name", "username", "is_active", "is_staff", "created_at")
     list_filter = ("is_active", "is_staff")
-    search_fields = ("name", "username", "email")
     ordering = ("-id",)
+    show_full_result_count = False
     filter_horizontal = ("groups", "user_permissions")
-    readonly_fields = ("uuid", "created_at", "banned_at", "last_login", "is_active")
-    fieldsets = (
-        (None, {"fields": ("email", "username", "name", "password", "uuid")}),
-        (_("State"), {"fields": ("is_active", "banned_at", "created_at", "last_login")}),
-        (_("Powers"), {"fields": POWERS}),
+    readonly_fields = (
+        *("uuid", "created_at", "banned_at", "banned_until", "erased_at", "last_login"),
+        "is_active",
     )
     add_fieldsets = ((None, {"fields": ("email", "username", "password1", "password2")}),)
-    actions = ("ban", "unban")
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        email = ("email",) if self._sees_emails(request) else ()
+        return ("name", "username", *email, "is_active", "is_staff", "created_at")
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        # Who may not see an e-mail must not find out letter by letter what it is.
+        email = ("email",) if self._sees_emails(request) else ()
+        return ("=id", "name", "username", *email)
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        if lookup.startswith("email") and not self._sees_emails(request):
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return self.add_fieldsets
+        names = ["username", "name", "uuid"]
+        if self._sees_emails(request):
+            names.insert(0, "email")
+        if self.has_change_permission(request, obj):
+            names.append("password")
+        state = ("is_active", "banned_at", "banned_until", "erased_at", "created_at", "last_login")
+        powers = POWERS if request.user.is_superuser else ("is_staff", "groups")
+        return (
+            (None, {"fields": names}),
+            (_("State"), {"fields": state}),
+            (_("Powers"), {"fields": powers}),
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # Who may change people must not be able to raise themselves by it.
@@ -67,31 +109,23 @@ class UserAdmin(DjangoUserAdmin):
         return super().has_change_permission(request, obj) and self._in_reach(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Deleting goes past the services: chats would lose their owners. Ban instead.
+        # Deleting goes past the services: chats would lose their owners. Erase instead.
         return False
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        # The change and its entry in the audit log, or neither.
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
     def _in_reach(self, request: HttpRequest, user: User | None) -> bool:
         """Who could set the password of one with more powers would have those powers."""
+        if user is not None and (user.is_service or user.erased_at is not None):
+            return False
         if user is None or request.user.is_superuser or user.pk == request.user.pk:
             return True
         return not user.is_staff and not user.is_superuser
 
-    @admin.action(description=_("Ban: end all logins and shut out"), permissions=["change"])
-    def ban(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        for user in self._each_in_reach(request, users):
-            services.ban(user)
-            self.message_user(request, _("{person} is banned.").format(person=user))
-
-    @admin.action(description=_("Let in again"), permissions=["change"])
-    def unban(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        for user in self._each_in_reach(request, users):
-            services.unban(user)
-            self.message_user(request, _("{person} is let in again.").format(person=user))
-
-    def _each_in_reach(self, request: HttpRequest, users: QuerySet[User]) -> Iterator[User]:
-        for user in users:
-            if user.pk != request.user.pk and self._in_reach(request, user):
-                yield user
-            else:
-                left_alone = _("{person} was left alone.").format(person=user)
-                self.message_user(request, left_alone, messages.WARNING)
+    def _sees_emails(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.view_email")

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from messenger.errors import MessengerError
 from messenger.pages.errors import sentence
+from moderation.models import MAX_COMMENT
 
 PLAIN = {"autocapitalize": "none", "spellcheck": "false"}
 
@@ -49,6 +50,20 @@ class SignIn(DoorForm):
         max_length=4096,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class Appeal(SignIn):
+    """By who is banned, and so can't sign in."""
+
+    page = "appeal.html"
+
+    text = forms.CharField(
+        label=_("Why the ban is wrong"),
+        max_length=MAX_COMMENT,
+        required=False,
+        help_text=_("Leave it empty to see what has become of your appeal."),
+        widget=forms.Textarea(attrs={"rows": 5}),
     )
 
 

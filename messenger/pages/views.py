@@ -10,20 +10,32 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from accounts import demo, services
+from accounts import demo, selectors, services
 from accounts.models import User
 from accounts.tokens import TokenPair
 from messenger.drf import address_of, plain_error
-from messenger.errors import MessengerError, MethodNotAllowed, Unauthenticated
+from messenger.errors import (
+    Banned,
+    Conflict,
+    Forbidden,
+    MessengerError,
+    MethodNotAllowed,
+    Unauthenticated,
+    WrongCredentials,
+)
 from messenger.pages import sessions, words
 from messenger.pages.errors import answer, not_found, sentence
-from messenger.pages.forms import DoorForm, SignIn, SignUp
+from messenger.pages.forms import Appeal, DoorForm, SignIn, SignUp
 from messenger.protocols import protocols
 from messenger.protocols.accounts import limit_guesses
 from messenger.realtime import limits
 from messenger.realtime.limits import Limit
+from moderation import services as moderation
+from moderation.models import Decision
+from moderation.own import appeal_of, decisions_on
 
 View = Callable[[HttpRequest], HttpResponse]
 Form = TypeVar("Form", bound=DoorForm)
@@ -84,6 +96,26 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     return _enter(request, SignUp, limits.REGISTER, start)
 
 
+@takes("GET", "POST")
+@never_cache
+def appeal(request: HttpRequest) -> HttpResponse:
+    """A word against a ban, by who can't sign in for it; then, and later, what becomes of it."""
+    if request.method != "POST":
+        return _door(request, Appeal())
+    form, error, decision = Appeal(request.POST), None, None
+    try:
+        # As everywhere where a password is tried.
+        limits.check(limits.LOGIN_ADDRESS, address_of(request))
+        if form.is_valid():
+            decision = _appealed(request, **form.cleaned_data)
+    except MessengerError as refused:
+        error = refused
+        form.refuse(error)
+    if decision is not None:
+        return render(request, "appealed.html", {"decision": decision, "appeal": decision.appeal})
+    return _door(request, form, error=error)
+
+
 @takes("POST")
 @never_cache
 def sign_out(request: HttpRequest) -> HttpResponse:
@@ -110,14 +142,15 @@ def enter(request: HttpRequest) -> HttpResponse:
 @takes("POST")
 @never_cache
 def access(request: HttpRequest) -> HttpResponse:
-    """For the page's script: a fresh access token of the session's login."""
+    """For the page's script: a fresh access token of the session's login, and whose are notices."""
     try:
         login_id = sessions.login_of(request)
         if login_id is None:
             limits.check(limits.REQUESTS, address_of(request))
             raise Unauthenticated
         limits.check(limits.REFRESHES, f"login {login_id}")
-        return JsonResponse({"access_token": sessions.access(request)})
+        token = sessions.access(request)
+        return JsonResponse({"access_token": token, "notices_from": selectors.notices_from()})
     except MessengerError as error:
         return plain_error(error)
 
@@ -137,6 +170,27 @@ def _visitor(request: HttpRequest) -> tuple[User | None, bool]:
 
 def _chat(person: User) -> dict[str, Any]:
     return {"person": person, "words": words.words(), "demo": settings.DEMO}
+
+
+def _appealed(request: HttpRequest, login: str, password: str, text: str) -> Decision:
+    """The ban of who has this name and password, with their appeal, which is made if need be."""
+    limit_guesses(request, login)
+    try:
+        services.authenticate(login, password)
+    except Banned:
+        person = selectors.named(login)
+    else:
+        raise Conflict(_("This account is not banned. You can sign in."))
+    if person is None:
+        raise WrongCredentials
+    bans = decisions_on(person).filter(action=Decision.Action.BAN, undone_at=None)
+    decision = bans.first()
+    if decision is None:
+        raise Forbidden(_("This ban can't be appealed here. Write to who runs this server."))
+    if appeal_of(decision) is None:
+        moderation.appeal(person, decision.id, text=text)
+        decision = bans.get(id=decision.id)
+    return decision
 
 
 def _enter(
@@ -180,6 +234,7 @@ def _door(
         "people": people,
         "refused": sentence(error) if error is not None and not form.is_bound else "",
         "signed_out": signed_out,
+        "banned": isinstance(error, Banned),
     }
     response = render(request, form.page, about)
     if form.is_bound or error is not None:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from messenger.texts import Sentence
+from moderation.models import Report
 
 TEXTS: Final[dict[str, Sentence]] = {
     # The connection, and what went wrong.
@@ -117,6 +118,76 @@ TEXTS: Final[dict[str, Sentence]] = {
     "leave_sure": _("You will not see “{name}” any more."),
     "delete_chat": _("Delete the chat"),
     "delete_chat_sure": _("“{name}” will be gone for everybody, with all its messages."),
+    "slow_mode": _("Slow mode: between two messages of a member"),
+    "slow_mode_off": _("no wait"),
+    "slow_mode_on": _("Slow mode: {time} between two messages of a member"),
+    # What is not let through, for now or at all.
+    "muted_until": _("You can read but not write until {when}."),
+    "slow_until": _("Slow mode: the next message can be sent {when}."),
+    "awaits_review": _("Waits for a moderator"),
+    "rewrite": _("Change the text"),
+    # A word to the moderators.
+    "report": _("Report…"),
+    "report_message": _("Report this message"),
+    "report_person": _("Report: {name}"),
+    "report_why": _("What is wrong?"),
+    **{
+        f"reason_{reason.value}": reason.label
+        for reason in Report.Reason
+        if reason is not Report.Reason.RULE
+    },
+    "report_comment": _("What moderators should know"),
+    "report_message_hint": _(
+        "Moderators see the message and a few around it, as they are now."
+        " Nobody else learns who reported it."
+    ),
+    "report_person_hint": _(
+        "Moderators see who it is, and what they last wrote in this chat if it is one of yours."
+        " Nobody else learns who reported them."
+    ),
+    "report_sent": _("Thank you. Moderators will look at it."),
+    # Blocks.
+    "block": _("Block"),
+    "unblock": _("Unblock"),
+    "block_title": _("Block {name}?"),
+    "block_sure": _(
+        "Neither of you can write to the other in private, or see whether the other is online."
+        " In groups you still read each other. {name} is not told."
+    ),
+    "unblock_title": _("Unblock {name}?"),
+    "unblock_sure": _(
+        "You can write to each other in private again, and see whether the other is online."
+    ),
+    "blocked": _("You have blocked this person."),
+    # What moderators tell, and what can be said to that.
+    "notices_only": _("These are notices. Nobody reads answers to them."),
+    "appeal": _("Appeal…"),
+    "appeal_title": _("Appeal against this decision"),
+    "appeal_text": _("Why the decision is wrong"),
+    "appeal_hint": _("Another moderator reads it and decides. You can appeal once."),
+    "appeal_sent": _("Your appeal was sent. You are told here what comes of it."),
+    "appeal_made": _("You have appealed."),
+    # One's own data.
+    "my_data": _("My data"),
+    "export": _("Download all of it"),
+    "export_hint": _(
+        "Everything that is kept about you: your account, your chats, your messages, what you"
+        " reported and what was decided about you. One file, in JSON."
+    ),
+    "delete_account": _("Delete my account…"),
+    "delete_account_title": _("Delete my account"),
+    "delete_account_hint": _("For good: nobody can bring it back."),
+    "delete_account_sure": _(
+        "Your name, username, e-mail and password are deleted, you leave your groups and are"
+        " signed out everywhere. Nobody can bring the account back."
+    ),
+    "delete_messages": _("Delete what I wrote, too"),
+    "delete_messages_hint": _(
+        "Otherwise your messages stay in the chats, from “Deleted account”, so that what others"
+        " answered can be understood."
+    ),
+    "your_password": _("Your password"),
+    "delete_for_ever": _("Delete for ever"),
     # Notifications.
     "notify_on": _("Turn on notifications"),
     "notify_off": _("Turn off notifications"),

@@ -15,12 +15,21 @@ function personOf(token) {
   }
 }
 
-/** @param {{access: string, csrf: string}} page its address for tokens, and its proof of being ours */
+/**
+ * The client, and what the page's own address for tokens tells besides: whose messages are notices.
+ * @param {{access: string, csrf: string}} page its address for tokens, and its proof of being ours
+ */
 export function clientOf({ access, csrf }) {
   /** @type {unknown} */ let person = null;
+  const notices = {
+    /** The account that they come from; null while there is none. @type {number | null} */
+    from: null,
+    /** Ask anew. */
+    look: () => ask(null).then(() => {}),
+  };
 
-  /** @param {{refused: string | null}} wanted */
-  async function getToken({ refused }) {
+  /** @param {string | null} refused @returns {Promise<string>} */
+  async function ask(refused) {
     const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf };
     const body = JSON.stringify(refused ? { refused } : {});
     let answer;
@@ -35,7 +44,8 @@ export function clientOf({ access, csrf }) {
       const retryAfter = Number.parseFloat(answer.headers.get("Retry-After") ?? "") || null;
       throw new MessengerError({ status: answer.status, code: "unavailable", retryAfter });
     }
-    const { access_token: token } = await answer.json();
+    const { access_token: token, notices_from: from } = await answer.json();
+    notices.from = from;
     person ??= personOf(token);
     if (person !== personOf(token)) {
       // Another tab has signed in as somebody else: nothing of this one may be sent in their name.
@@ -49,5 +59,7 @@ export function clientOf({ access, csrf }) {
   const fetchInLanguage = (/** @type {string} */ url, /** @type {any} */ how) =>
     fetch(url, { ...how, headers: { ...how.headers, "Accept-Language": language } });
 
-  return new Messenger({ getToken, ticket: true, fetch: fetchInLanguage });
+  const getToken = (/** @type {{refused: string | null}} */ { refused }) => ask(refused);
+  const client = new Messenger({ getToken, ticket: true, fetch: fetchInLanguage });
+  return { client, notices };
 }

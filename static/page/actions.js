@@ -5,7 +5,8 @@ import { tried } from "./chats.js";
 import { confirmed } from "./dialogs.js";
 import { LIKE, QUICK } from "./emoji.js";
 import { openMenu } from "./menus.js";
-import { brief } from "./message.js";
+import { brief, canRetry } from "./message.js";
+import { openAppeal, reportMessage } from "./moderators.js";
 import { tell } from "./notices.js";
 import { openPicker } from "./picker.js";
 import { openReaders } from "./readers.js";
@@ -50,6 +51,13 @@ export class Actions {
     else if (name === "menu") this.#openMenu(entry, button);
     else if (name === "retry") sending?.item.retry().catch(() => {});
     else if (name === "drop" && sending) this.store.outgoing.drop(message.chat_id, sending);
+    else if (name === "rewrite" && sending) this.#rewrite(message, sending);
+    else if (name === "appeal") openAppeal(this.store, message.payload.decision_id, tell);
+  }
+
+  /** What a rule does not let through goes back to where it was written. @param {any} message @param {import("./outgoing.js").Sending} sending */
+  #rewrite(message, sending) {
+    if (this.store.outgoing.drop(message.chat_id, sending)) this.composer.insert(message.content ?? "");
   }
 
   /** @param {number} id */
@@ -73,17 +81,23 @@ export class Actions {
     const items = [];
     if (entry.id === null) {
       const drop = () => sending && !store.outgoing.drop(chat.id, sending) && tell(say("too_late"));
-      if (entry.state === "failed") items.push({ label: say("try_again"), icon: "retry", run: () => void sending?.item.retry().catch(() => {}) });
+      if (entry.state === "failed" && canRetry(sending?.error)) {
+        items.push({ label: say("try_again"), icon: "retry", run: () => void sending?.item.retry().catch(() => {}) });
+      }
       items.push({ label: say("copy"), icon: "copy", run: () => this.#copy(message) });
-      items.push({ label: say("discard"), icon: "trash", danger: true, run: drop });
+      if (entry.state !== "waiting") items.push({ label: say("discard"), icon: "trash", danger: true, run: drop });
       return openMenu(spot, say("message_menu"), items);
     }
-    items.push({ label: say("reply"), icon: "reply", run: () => composer.reply(message.id) });
+    const notice = store.tellsNotices(message.author_id);
+    if (!notice && !store.blocks.has(chat.partner?.id)) items.push({ label: say("reply"), icon: "reply", run: () => composer.reply(message.id) });
     if (message.content) items.push({ label: say("copy"), icon: "copy", run: () => this.#copy(message) });
     if (own && message.type === "text") items.push({ label: say("edit"), icon: "edit", run: () => composer.edit(message) });
     if (own || chat.type === "group") items.push({ label: say("who_read"), icon: "eye", run: () => openReaders(store, chat, message) });
     if (own || (chat.type === "group" && chat.role === "owner")) {
       items.push({ label: say("delete"), icon: "trash", danger: true, run: () => this.#delete(message) });
+    }
+    if (!own && !notice && message.author_id !== null) {
+      items.push({ label: say("report"), icon: "flag", danger: true, run: () => reportMessage(store, message, tell) });
     }
     const reacted = (message.reactions ?? []).filter((/** @type {any} */ one) => one.user_id === store.userId);
     const emoji = { list: QUICK, own: new Set(reacted.map((/** @type {any} */ one) => one.emoji)), label: say("react"), pick: (/** @type {string} */ one) => this.#react(message, one) };

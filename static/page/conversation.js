@@ -11,8 +11,9 @@ import { typingText } from "./list.js";
 import { Log } from "./log.js";
 import { openMenu } from "./menus.js";
 import { brief } from "./message.js";
+import { actionsAbout, changeBlock } from "./moderators.js";
 import { tell } from "./notices.js";
-import { counted, numeral, say } from "./words.js";
+import { counted, inSeconds, numeral, say, untilOf } from "./words.js";
 
 /** @import { KnownChat, Store } from "./store.js" */
 /** @import { Drafts, Kept } from "./kept.js" */
@@ -32,6 +33,7 @@ export class Conversation {
   /** Where somebody was in each chat. @type {Map<number, {key: string, top: number} | null>} */ #places = new Map();
   /** Up to which message it has been said that it is read. @type {Map<number, number>} */ #readUpTo = new Map();
   /** @type {any} */ #reading = 0;
+  /** @type {any} */ #waiting = 0;
   #off = () => {};
 
   /** @param {{store: Store, kept: Kept, drafts: Drafts}} options */
@@ -40,7 +42,8 @@ export class Conversation {
     this.kept = kept;
     this.client = store.client;
     const { people, userId } = store;
-    this.log = new Log(byId("log"), { people, userId, isGroup: false });
+    const tellsNotices = (/** @type {number | null} */ id) => store.tellsNotices(id);
+    this.log = new Log(byId("log"), { people, userId, isGroup: false, appeals: store.appeals, tellsNotices });
     this.composer = new Composer({ drafts, kept, people, userId: () => userId });
     this.actions = new Actions({ store, kept, log: this.log, composer: this.composer, chat: () => this.chat });
     this.#wire();
@@ -57,6 +60,9 @@ export class Conversation {
     store.on("typing", (id) => mine(id) && this.#paintHeader());
     store.on("message", (chat, message) => mine(chat.id) && this.#said(message));
     for (const name of ["here", "name"]) store.people.on(name, () => this.#paintHeader());
+    store.on("chats", (id) => mine(id) && this.#paintWriting());
+    store.blocks.on("change", () => this.#paintWriting());
+    store.waits.on("change", (id) => mine(id) && this.#paintWriting());
     log.on("seen", () => this.#seen());
     addEventListener("focus", () => this.#seen());
     document.addEventListener("visibilitychange", () => this.#seen());
@@ -82,6 +88,7 @@ export class Conversation {
     const timeline = this.store.timelineOf(chatId);
     this.#timeline = timeline;
     this.#paintHeader();
+    this.#paintWriting();
     this.log.show(null, false);
     this.composer.open(chatId, (id) => timeline.quote(id));
     fill(byId("said"));
@@ -120,10 +127,15 @@ export class Conversation {
     const typing = store.typingIn(chat.id);
     fill(byId("face"), face(chat.name, chat.partner?.id ?? chat.id, here?.status));
     fill(byId("title"), chat.name);
-    const status = typing.length ? typingText(store, chat, typing) : chat.partner ? store.people.statusOf(chat.partner.id) : counted("members", chat.members_count);
+    const status = typing.length ? typingText(store, chat, typing) : chat.partner ? this.#statusOf(chat.partner.id) : counted("members", chat.members_count);
     fill(byId("status"), status);
     byId("status").classList.toggle("typing", typing.length > 0);
     this.#paintNewest();
+  }
+
+  /** Nobody is behind notices. @param {number} id */
+  #statusOf(id) {
+    return this.store.tellsNotices(id) ? "" : this.store.people.statusOf(id);
   }
 
   #paintNewest() {
@@ -133,6 +145,39 @@ export class Conversation {
     byId("newest").setAttribute("aria-label", label);
     byId("newest").title = label;
     fill(byId("newest-count"), unread > 0 && numeral(unread));
+  }
+
+  /** Whether one can write here now, and if not, why and until when. */
+  #paintWriting() {
+    const { chat, store } = this;
+    clearTimeout(this.#waiting);
+    if (!chat) return;
+    const { partner } = chat;
+    const why = store.tellsNotices(partner?.id) ? "notices_only" : store.blocks.has(partner?.id) ? "blocked" : "";
+    const instead = byId("instead");
+    byId("composer").hidden = why !== "";
+    instead.hidden = why === "";
+    // A button that somebody is at stays.
+    if (instead.dataset.why !== `${why} ${chat.id}`) {
+      const unblock = () => changeBlock(store, { id: /** @type {any} */ (partner).id, name: chat.name }, tell);
+      const button = why === "blocked" && h("button", { type: "button", class: "button", onclick: unblock }, say("unblock"));
+      fill(instead, why && h("span", {}, say(why)), button);
+      instead.dataset.why = `${why} ${chat.id}`;
+    }
+    this.#paintWait(chat.id);
+  }
+
+  /** @param {number} chatId */
+  #paintWait(chatId) {
+    const wait = this.store.waits.of(chatId);
+    const box = byId("wait");
+    box.hidden = !wait;
+    if (!wait) return fill(box);
+    // What counts down is not read out each second.
+    box.setAttribute("role", wait.code === "muted" ? "status" : "timer");
+    const left = wait.until - Date.now();
+    fill(box, wait.code === "muted" ? say("muted_until", { when: untilOf(wait.until) }) : say("slow_until", { when: inSeconds(left / 1000) }));
+    this.#waiting = setTimeout(() => this.chatId === chatId && this.#paintWait(chatId), Math.min(left, 1_000));
   }
 
   #openInfo() {
@@ -149,6 +194,7 @@ export class Conversation {
       items.push({ label: say("copy_link"), icon: "link", run });
     }
     const danger = { danger: true };
+    if (chat.partner) items.push(...actionsAbout(store, { id: chat.partner.id, name: chat.name }, chat.id, tell));
     if (isGroup) items.push({ label: say("leave_group"), icon: "leave", run: () => leaveChat(store, chat, tell), ...danger });
     if (!isGroup || chat.role === "owner") items.push({ label: say("delete_chat"), icon: "trash", run: () => deleteChat(store, chat, tell), ...danger });
     openMenu(byId("more"), say("chat_menu"), items);

@@ -8,10 +8,14 @@ import { face } from "./faces.js";
 import { finder } from "./finder.js";
 import { personIn } from "./list.js";
 import { openMenu } from "./menus.js";
-import { counted, dayOf, say } from "./words.js";
+import { actionsAbout } from "./moderators.js";
+import { counted, dayOf, lengthOfTime, say } from "./words.js";
 
 /** @import { KnownChat, Store } from "./store.js" */
 /** @typedef {{store: Store, tell: (text: string) => void}} World `tell` says something in passing */
+
+/** Seconds; none is off. */
+const SLOW_MODES = [0, 5, 10, 30, 60, 300, 3_600];
 
 /** @param {World} world @param {KnownChat} chat */
 export function openInfo(world, { id, type }) {
@@ -29,6 +33,7 @@ export function openInfo(world, { id, type }) {
     store.on("chats", (/** @type {number | null} */ changed) => (changed === id || changed === null) && paint()),
     store.people.on("here", paint),
     store.people.on("name", paint),
+    store.blocks.on("change", paint),
   ];
   const title = type === "group" ? say("group_info") : say("person_info");
   const { close } = openDialog(title, [body], { class: "tall", onclose: () => offs.forEach((off) => off()) });
@@ -44,6 +49,7 @@ function personPart({ store, tell }, chat, close) {
   return [
     heading(chat.name, partner?.id ?? null, partner ? store.people.statusOf(partner.id) : ""),
     partner && h("p", { class: "quiet" }, `@${partner.username}`),
+    partner && h("div", { class: "actions" }, actionsAbout(store, { id: partner.id, name: chat.name }, chat.id, tell).map(buttonOf)),
     h("div", { class: "actions" }, action("trash", "delete_chat", remove, true)),
   ];
 }
@@ -59,6 +65,7 @@ function groupIn(world, chat, close) {
     heading(chat.name, chat.id, `${counted("members", chat.members_count)} · ${say(chat.is_open ? "open_to_all" : "by_invitation")}`),
     chat.description && h("p", { class: "described", dir: "auto" }, chat.description),
     h("p", { class: "quiet" }, say("made_on", { day: dayOf(chat.created_at) })),
+    chat.slow_mode > 0 && h("p", { class: "quiet" }, say("slow_mode_on", { time: lengthOfTime(chat.slow_mode) })),
     h(
       "div",
       { class: "actions" },
@@ -78,6 +85,17 @@ const heading = (name, id, status) => h("div", { class: "who" }, face(name, id),
 /** @param {string} picture @param {string} word @param {() => void} run @param {boolean} [danger] */
 const action = (picture, word, run, danger = false) =>
   h("button", { type: "button", class: danger ? "button danger" : "button", "data-focus": word, onclick: run }, icon(picture), say(word));
+
+/** @param {any} item of a menu */
+const buttonOf = ({ id, icon: picture, label, danger, run }) =>
+  h("button", { type: "button", class: danger ? "button danger" : "button", "data-focus": id, onclick: run }, icon(picture), label);
+
+/** @param {number} now seconds */
+function slowModes(now) {
+  const choices = [...new Set([...SLOW_MODES, now])].sort((one, other) => one - other);
+  const options = choices.map((seconds) => h("option", { value: seconds, selected: seconds === now }, seconds ? lengthOfTime(seconds) : say("slow_mode_off")));
+  return h("label", {}, say("slow_mode"), h("select", { name: "slow_mode" }, options));
+}
 
 /** @param {World} world @param {KnownChat} chat @param {any} member @param {() => void} close */
 function memberIn(world, chat, member, close) {
@@ -106,21 +124,25 @@ function actionsOn({ store, tell }, chat, member, close) {
   const id = member.user_id;
   const isOwner = member.role === "owner";
   const write = { label: say("write"), icon: "send", run: () => tried(talkTo(store, { id }), tell).then((done) => done && close()) };
-  if (chat.role !== "owner") return [write];
+  const about = actionsAbout(store, { id, name: member.name || member.username }, chat.id, tell);
+  if (chat.role !== "owner") return [write, ...about];
   const role = isOwner ? "member" : "owner";
   return [
     write,
     { label: say(isOwner ? "make_member" : "make_owner"), icon: "person", run: () => tried(client.setRole(chat.id, id, role), tell) },
     { label: say("remove_member"), icon: "close", danger: true, run: () => tried(client.removeMember(chat.id, id), tell) },
+    ...about,
   ];
 }
 
 /** @param {World} world @param {KnownChat} chat */
 function changeGroup({ store }, chat) {
   const form = groupForm(say("save"), chat);
+  form.insertBefore(slowModes(chat.slow_mode), form.lastElementChild);
   form.addEventListener("submit", async (/** @type {Event} */ e) => {
     e.preventDefault();
-    if (await tried(store.client.updateChat(chat.id, groupFields(form)), wrong)) close();
+    const changes = { ...groupFields(form), slowMode: Number(form.elements.slow_mode.value) };
+    if (await tried(store.client.updateChat(chat.id, changes), wrong)) close();
   });
   const { close, say: wrong } = openDialog(say("change_group"), [form]);
   form.elements.name.focus();

@@ -50,10 +50,12 @@ export class Log extends Signals {
     root.addEventListener("scroll", () => this.#soon(false), { passive: true });
     walkOver(this.rows);
     new ResizeObserver(() => (this.#atEnd ? this.#toBottom() : this.tell("seen"))).observe(root);
-    setting.people.on("name", () => {
+    const again = () => {
       this.#names++;
       this.#soon();
-    });
+    };
+    setting.people.on("name", again);
+    setting.appeals.on("change", again);
   }
 
   /** Whether the newest message is in view. */

@@ -2,6 +2,7 @@
 /** Where it begins: the client, the models fed by it, the views of them, addresses and keys. */
 
 import { clientOf } from "./access.js";
+import { openData } from "./account.js";
 import { newChat, talkTo, tried } from "./chats.js";
 import { Conversation, isLookedAt } from "./conversation.js";
 import { byId, fill, h, icon } from "./dom.js";
@@ -21,10 +22,10 @@ const { access = "", csrf = "", signIn = "", person = "" } = document.body.datas
 const app = byId("app");
 for (const button of document.querySelectorAll("[data-icon]")) button.prepend(icon(button.getAttribute("data-icon") ?? ""));
 
-const client = clientOf({ access, csrf });
+const { client, notices } = clientOf({ access, csrf });
 const kept = new Kept(Number(person));
 const drafts = new Drafts(kept);
-const store = new Store(client, kept);
+const store = new Store(client, kept, notices);
 /** @type {Conversation | null} */ let conversation = null;
 
 const list = new ChatList({
@@ -90,6 +91,7 @@ function closeChat() {
 addEventListener("hashchange", route);
 byId("back").addEventListener("click", closeChat);
 byId("new").addEventListener("click", () => newChat(store));
+byId("data").addEventListener("click", () => openData(client));
 
 // --- what happens --------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import { isOnlyEmoji, linked, oneLine } from "./text.js";
 import { listed, momentOf, numeral, problem, say, timeOf } from "./words.js";
 import { face } from "./faces.js";
 
+/** @import { Appeals } from "./appeals.js" */
 /** @import { Entry } from "./timeline.js" */
 /** @import { People } from "./people.js" */
 
@@ -14,6 +15,8 @@ import { face } from "./faces.js";
  * @property {People} people
  * @property {number} userId
  * @property {boolean} isGroup
+ * @property {Appeals} appeals
+ * @property {(authorId: number | null) => boolean} tellsNotices
  */
 /**
  * @typedef {object} Place
@@ -28,8 +31,15 @@ const STATES = /** @type {Record<string, [string, string]>} */ ({
   sent: ["tick", "sent"],
   delivered: ["tick", "delivered"],
   read: ["ticks", "read"],
+  waiting: ["clock", "awaits_review"],
   failed: ["warning", "failed"],
 });
+
+/** Refusals that the same words would meet again. */
+const FINAL = new Set(["content_rejected", "undeliverable"]);
+
+/** @param {any} error for which a message was not sent */
+export const canRetry = (error) => !FINAL.has(error?.code);
 
 /** What became of one's own message, for a list of chats too. @param {string} state */
 export function tickOf(state) {
@@ -50,7 +60,8 @@ export function paintMessage(element, entry, place, setting) {
   const own = message.author_id === userId;
   const named = isGroup && !own;
   const failed = state === "failed";
-  element.className = ["message", own ? "own" : "other", place.first && "first", place.last && "last", message.is_deleted && "gone", failed && "failed"]
+  const notice = setting.tellsNotices(message.author_id);
+  element.className = ["message", own ? "own" : "other", place.first && "first", place.last && "last", message.is_deleted && "gone", failed && "failed", notice && "notice-of"]
     .filter(Boolean)
     .join(" ");
   element.dataset.key = key;
@@ -72,7 +83,8 @@ export function paintMessage(element, entry, place, setting) {
       message.reply_to_id !== null && quoteOf(message.reply_to_id, place.quote, setting),
       h("div", { class: "line-of" }, textOf(message, id("text")), metaOf(entry, own, id("meta"))),
       reactionsOf(message, setting),
-      failed && failureOf(entry),
+      (failed || state === "waiting") && failureOf(entry),
+      notice && appealOf(message, setting),
     ),
     entry.id !== null && !message.is_deleted && toolsOf(),
   );
@@ -127,15 +139,28 @@ function reactionsOf(message, { people, userId }) {
   return h("ul", { class: "reactions", "aria-label": say("reactions") }, chips);
 }
 
-/** @param {Entry} entry */
-function failureOf({ sending }) {
+/** Why it was not sent, and what makes sense to do about it. @param {Entry} entry */
+function failureOf({ sending, state }) {
+  const error = sending?.error;
+  const told = h("span", {}, error ? problem(error) : "");
+  // A moderator has it now, and nobody takes it back.
+  if (state === "waiting") return h("div", { class: "failure waiting" }, told);
+  const act = (/** @type {string} */ name, /** @type {string} */ word) => h("button", { type: "button", "data-act": name, tabindex: -1 }, say(word));
   return h(
     "div",
     { class: "failure" },
-    h("span", {}, sending?.error ? problem(sending.error) : ""),
-    h("button", { type: "button", "data-act": "retry", tabindex: -1 }, say("try_again")),
-    h("button", { type: "button", "data-act": "drop", tabindex: -1 }, say("discard")),
+    told,
+    error?.code === "content_rejected" && act("rewrite", "rewrite"),
+    canRetry(error) && act("retry", "try_again"),
+    act("drop", "discard"),
   );
+}
+
+/** @param {any} message a notice @param {Setting} setting */
+function appealOf({ payload }, { appeals }) {
+  const state = appeals.stateOf(payload);
+  if (state === "open") return h("div", { class: "appeal" }, h("button", { type: "button", class: "button", "data-act": "appeal", tabindex: -1 }, say("appeal")));
+  return state === "made" && h("p", { class: "appeal quiet" }, say("appeal_made"));
 }
 
 function toolsOf() {

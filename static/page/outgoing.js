@@ -10,7 +10,7 @@ import { Signals } from "./signals.js";
  * @typedef {object} Sending
  * @property {string} key
  * @property {number | null} id once it is stored
- * @property {"pending" | "sent" | "failed"} state
+ * @property {"pending" | "sent" | "failed" | "waiting"} state "waiting" for a moderator to let it through
  * @property {Types.Draft | Types.Message} message
  * @property {Types.Pending} item
  * @property {Types.MessengerError | null} error
@@ -37,7 +37,7 @@ export class Outgoing extends Signals {
       this.#change(chatId, localId, { id: message.id, state: "sent", message });
     });
     client.on("failed", (/** @type {any} */ { localId, chatId, error }) => {
-      this.#change(chatId, localId, { state: "failed", error });
+      this.#change(chatId, localId, { state: error.code === "awaiting_review" ? "waiting" : "failed", error });
     });
   }
 
@@ -52,6 +52,13 @@ export class Outgoing extends Signals {
       if (!has(chatId)) this.#forget(key);
       else if (!this.of(chatId).some((one) => one.key === key)) this.client.send({ key, chatId, content, replyToId });
     }
+  }
+
+  /** What waits for a moderator may have been let through or refused: under its key the server tells. @param {number} [chatId] */
+  lookAgain(chatId) {
+    const chats = chatId === undefined ? [...this.#byChat.keys()] : [chatId];
+    const waiting = chats.flatMap((id) => this.of(id)).filter(({ state }) => state === "waiting");
+    for (const { item } of waiting) item.retry().catch(() => {});
   }
 
   /** It has been told by its chat. @param {number} chatId @param {(one: Sending) => boolean} which */

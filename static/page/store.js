@@ -1,10 +1,13 @@
 // @ts-check
 /** The chats of this person, fed by the client's events. No DOM. */
 
+import { Appeals } from "./appeals.js";
+import { Blocks } from "./blocks.js";
 import { Outgoing } from "./outgoing.js";
 import { People } from "./people.js";
 import { Signals } from "./signals.js";
 import { Timeline } from "./timeline.js";
+import { Waits } from "./waits.js";
 
 /** @import * as Types from "../../clients/javascript/messenger.d.ts" */
 /** @import { Kept } from "./kept.js" */
@@ -35,11 +38,15 @@ export class Store extends Signals {
   /** @type {Map<number, Map<number, any>>} */ #typing = new Map();
   /** @type {Map<number, Promise<void>>} */ #asking = new Map();
 
-  /** @param {any} client @param {Kept} kept */
-  constructor(client, kept) {
+  /** @param {any} client @param {Kept} kept @param {{from: number | null, look: () => Promise<void>}} notices */
+  constructor(client, kept, notices) {
     super();
     this.client = client;
+    this.notices = notices;
     this.people = new People(client);
+    this.blocks = new Blocks(client);
+    this.appeals = new Appeals(client);
+    this.waits = new Waits(client);
     this.outgoing = new Outgoing(client, kept);
     this.outgoing.on("change", (chatId) => {
       this.#timelines.get(chatId)?.changed();
@@ -79,6 +86,11 @@ export class Store extends Signals {
   /** The private chat with somebody. @param {number} userId */
   privateWith(userId) {
     return [...this.chats.values()].find((chat) => chat.partner?.id === userId);
+  }
+
+  /** Whether messages of this author are notices, which nobody reads answers to. @param {number | null | undefined} id */
+  tellsNotices(id) {
+    return id !== null && id !== undefined && id === this.notices.from;
   }
 
   /** @param {number} chatId */
@@ -139,6 +151,7 @@ export class Store extends Signals {
     }
     this.tell("chats", null);
     this.outgoing.resend((chatId) => this.chats.has(chatId));
+    this.blocks.load().catch(() => {});
   }
 
   /** @param {number} chatId @param {Types.WholeChat | null} chat */
@@ -180,21 +193,26 @@ export class Store extends Signals {
     if (localId) this.outgoing.told(chatId, ({ key }) => key === localId);
     if (event.startsWith("message.")) this.#message(chat, e, counts);
     else if (event === "chat.updated") {
-      const { name, description, is_open, owner_id, members_count } = data;
-      Object.assign(chat, { description, is_open, owner_id, members_count, name: name || chat.name });
+      const { name, description, is_open, slow_mode, owner_id, members_count } = data;
+      Object.assign(chat, { description, is_open, slow_mode, owner_id, members_count, name: name || chat.name });
     } else if (event.startsWith("member.")) this.#membership(chat, e, counts);
     this.tell("chats", chatId);
   }
 
   /** @param {KnownChat} chat @param {any} e @param {boolean} counts */
-  #message(chat, { event, data }, counts) {
+  #message(chat, { event, data, localId }, counts) {
     const own = data.author_id === this.userId;
     const isLast = chat.last_message?.id === (data.message_id ?? data.id);
     if (event === "message.created") {
       if (!chat.last_message || data.id > chat.last_message.id) chat.last_message = { ...data, reactions: [] };
       if (data.ts > chat.last_activity_at) chat.last_activity_at = data.ts;
       if (data.author_id !== null) this.#setTyping(chat.id, data.author_id, false);
-      if (own) return;
+      if (own) {
+        // A moderator may have let it through.
+        if (!localId) this.outgoing.lookAgain(chat.id);
+        return;
+      }
+      if (data.type === "notice") this.#noticed(data);
       if (counts) chat.unread_count++;
       this.tell("message", chat, data);
     } else if (event === "message.updated") {
@@ -207,6 +225,19 @@ export class Store extends Signals {
       else if (isLast && chat.last_message) chat.last_message = { ...chat.last_message, status: "read" };
       this.tell("read", data);
     }
+  }
+
+  /** A decision may have been made, or undone. @param {any} message */
+  async #noticed({ author_id: author, payload }) {
+    // The account is made for the first of them.
+    if (this.notices.from === null) {
+      await this.notices.look().catch(() => {});
+      this.tell("chats", null);
+    }
+    if (!this.tellsNotices(author)) return;
+    this.appeals.load();
+    if (["undone", "appeal_decided"].includes(payload?.notice)) this.waits.forgetMutes();
+    this.outgoing.lookAgain();
   }
 
   /** @param {KnownChat} chat @param {any} e @param {boolean} counts */

@@ -14,7 +14,7 @@ import { Signals } from "./signals.js";
  * @property {string} key the same while a message is sent, stored and changed
  * @property {number | null} id
  * @property {any} message
- * @property {"pending" | "sent" | "failed" | "delivered" | "read"} state
+ * @property {"pending" | "sent" | "failed" | "waiting" | "delivered" | "read"} state
  * @property {Sending} [sending]
  */
 

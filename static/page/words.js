@@ -75,6 +75,25 @@ export function briefly(iso) {
   return days < 7 ? weekday.format(at) : shortDay.format(at);
 }
 
+/** The end of something: a time today, else the day as well. @param {number} ms since the epoch */
+export function untilOf(ms) {
+  const at = new Date(ms);
+  const time = clock.format(at);
+  return daysBetween(new Date(), at) === 0 ? time : say("day_at", { day: wholeDay.format(at), time });
+}
+
+/** "in 5 seconds", and in minutes and hours where there are many. @param {number} seconds */
+export function inSeconds(seconds) {
+  if (seconds < 120) return relative.format(Math.max(1, Math.ceil(seconds)), "second");
+  return seconds < 7_200 ? relative.format(Math.ceil(seconds / 60), "minute") : relative.format(Math.ceil(seconds / 3_600), "hour");
+}
+
+/** "30 seconds", "5 minutes", "1 hour". @param {number} seconds */
+export function lengthOfTime(seconds) {
+  const [unit, size] = seconds % 3_600 === 0 ? ["hour", 3_600] : seconds % 60 === 0 ? ["minute", 60] : ["second", 1];
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(seconds / Number(size));
+}
+
 /** How long ago somebody was here. @param {string} iso */
 export function since(iso) {
   const at = new Date(iso);

@@ -61,6 +61,16 @@ class Server:
         except OSError:
             return 0
 
+    def post(self, path: str, body: Any, headers: dict[str, str]) -> Any:
+        """What comes back for JSON, also where it is refused."""
+        headers = {"Content-Type": "application/json", "Accept-Language": "en", **headers}
+        asked = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        try:
+            with urllib.request.urlopen(asked, timeout=PATIENCE) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            return json.load(error)
+
     def connect(self, token: str, **options: Any) -> websocket:
         """A mini-app socket, as a context manager."""
         headers = {"Authorization": f"Bearer {token}"}

@@ -87,6 +87,7 @@ async def test_no_page_does_what_its_policy_refuses(
         "/": "document.querySelector('#id_login')",
         "/sign-in": "document.querySelector('#id_login')",
         "/sign-up": "document.querySelector('#id_email')",
+        "/appeal": "document.querySelector('#id_text')",
         "/about": "document.querySelector('main')",
         # Swagger UI has drawn the paths, and one of them is open.
         "/docs": "document.querySelectorAll('.opblock').length > 20",

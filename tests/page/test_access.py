@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Login, User
+from accounts.services import service_account
 from chats.models import Chat
 from messenger.pages import sessions
 from messenger.realtime import limits
@@ -35,8 +36,16 @@ def test_the_token_is_that_of_who_is_signed_in_and_opens_what_is_theirs(
 def test_each_is_fresh_and_of_the_same_login(alice: User) -> None:
     browser = visitor(alice)
     refused = token_of(browser)["Authorization"].partition(" ")[2]
-    assert post(browser, "/access", {"refused": refused}).json().keys() == {"access_token"}
+    answer = post(browser, "/access", {"refused": refused}).json()
+    assert answer.keys() == {"access_token", "notices_from"}
     assert Login.objects.count() == 1
+
+
+def test_it_comes_with_whose_messages_are_notices(alice: User) -> None:
+    browser = visitor(alice)
+    assert browser.post("/access").json()["notices_from"] is None
+    from_now_on = service_account().id
+    assert browser.post("/access").json()["notices_from"] == from_now_on
 
 
 def test_nobody_keeps_a_copy_of_it(alice: User) -> None:

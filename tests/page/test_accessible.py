@@ -18,6 +18,7 @@ from tests.people import PASSWORD, make_user
 pytestmark = pytest.mark.once
 # More than there are stops between any two things.
 STOPS = 30
+DOORS = (("/", False, "en"), ("/sign-up", True, "ru"), ("/appeal", True, "en"))
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ async def fits(window: Window) -> None:
 
 
 async def test_nothing_at_the_door_keeps_anybody_out(windows: Windows) -> None:
-    for path, phone, language in (("/", False, "en"), ("/sign-up", True, "ru")):
+    for path, phone, language in DOORS:
         window = await windows.open(path=path, phone=phone, language=language)
         await looks(window, path)
         # With what is wrong told beside the fields.

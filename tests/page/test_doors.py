@@ -61,7 +61,7 @@ def test_one_signs_in_with_email_or_username_and_sees_the_messenger(
 
 
 @pytest.mark.parametrize(
-    ("login", "password"), [("alice", NEW), ("nobody", PASSWORD), ("charlie", PASSWORD)]
+    ("login", "password"), [("alice", NEW), ("nobody", PASSWORD), ("charlie", NEW)]
 )
 def test_nobody_else_gets_in_nor_learns_who_is_there(
     api: Client, alice: User, charlie: User, login: str, password: str
@@ -198,10 +198,10 @@ def test_signing_up_is_limited_as_everywhere(api: Client) -> None:
     assert post(api, "/register", {}).status_code == 429
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-up"])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/appeal"])
 async def test_who_may_try_no_more_is_told_so_on_a_page(path: str) -> None:
     """Before the form is read, as behind every door that hashes passwords."""
-    limit = limits.LOGIN_ADDRESS if path == "/sign-in" else limits.REGISTER
+    limit = limits.REGISTER if path == "/sign-up" else limits.LOGIN_ADDRESS
     for _ in range(30):
         limits.check(limit, "127.0.0.1")
     refused = await ask("POST", path, headers={**FORM, **BROWSER})
@@ -228,7 +228,7 @@ async def test_where_too_many_passwords_wait_a_page_says_to_come_again(
 
 # --- pages of others ---------------------------------------------------------------------------
 
-FORMS = ("/sign-in", "/sign-up", "/sign-out", "/enter", "/access")
+FORMS = ("/sign-in", "/sign-up", "/appeal", "/sign-out", "/enter", "/access")
 
 
 @pytest.mark.parametrize("path", FORMS)
@@ -269,7 +269,7 @@ def test_the_cookie_is_for_the_server_only_and_a_new_one_for_every_signing_in(
     assert not is_in(stolen)
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/sign-up"])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/sign-up", "/appeal"])
 def test_nobody_keeps_a_copy_of_a_page(alice: User, path: str) -> None:
     for browser in (Client(), visitor(alice)):
         assert "no-store" in browser.get(path)["Cache-Control"]
@@ -277,7 +277,8 @@ def test_nobody_keeps_a_copy_of_a_page(alice: User, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "allowed"),
-    [("/", "GET"), ("/about", "GET"), ("/sign-in", "GET, POST"), ("/sign-up", "GET, POST")]
+    [("/", "GET"), ("/about", "GET")]
+    + [(path, "GET, POST") for path in ("/sign-in", "/sign-up", "/appeal")]
     + [(path, "POST") for path in ("/sign-out", "/access", "/enter")],
 )
 def test_a_page_takes_its_methods_with_and_without_a_slash(
