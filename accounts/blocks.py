@@ -49,9 +49,7 @@ def blockers(pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
     """
     if not pairs:
         return {}
-    people = {person for pair in pairs for person in pair}
-    rows = _rows(people)
-    blocked = set(rows)
+    blocked = set(_among({person for pair in pairs for person in pair}))
     return {
         (one, other): one if (one, other) in blocked else other
         for one, other in pairs
@@ -66,6 +64,28 @@ def apart(user_ids: Collection[int]) -> dict[int, set[int]]:
         found.setdefault(one, set()).add(other)
         found.setdefault(other, set()).add(one)
     return {user_id: found[user_id] for user_id in user_ids if user_id in found}
+
+
+def _among(people: set[int]) -> list[tuple[int, int]]:
+    """
+    (who, whom) of the blocks between any two of these. Sending waits for it: however many others
+    one of them has blocked, those are not read.
+    """
+    if len(people) > PREPARED:
+        return list(_between(*people, *people))
+    return [(one, other) for one, other in _prepared_between(len(people)).rows(*people, *people)]
+
+
+def _between(*people: int) -> QuerySet[Block, tuple[int, int]]:
+    """Of whom is said twice."""
+    half = len(people) // 2
+    found = Block.objects.filter(user_id__in=people[:half], blocked_id__in=people[half:])
+    return found.values_list("user_id", "blocked_id")
+
+
+@cache
+def _prepared_between(count: int) -> Prepared:
+    return Prepared(_between, *[int] * (2 * count))
 
 
 def _rows(people: set[int]) -> list[tuple[int, int]]:

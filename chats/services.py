@@ -29,7 +29,6 @@ from chats.members import (
 )
 from chats.models import Chat, Membership
 from chats.mutes import must_not_be_muted
-from messaging.screening import screen, strictest
 from messenger.errors import (
     Banned,
     Conflict,
@@ -41,6 +40,7 @@ from messenger.errors import (
 )
 from messenger.ids import Ref
 from messenger.realtime import limits
+from messenger.screening import screen, strictest
 from messenger.texts import at_most, counted, one_of
 
 __all__ = [

@@ -1,16 +1,20 @@
-"""Messages in the admin: to look at, and to remove through the service."""
+"""Messages in the admin: of chats that a moderator has opened, with a reason, and of no others."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from messaging import services
 from messaging.models import Message, Revision
-from messenger.errors import NotFound
+from moderation import services
+from moderation.admin.acting import ReasonedActionForm, attempt, given_reason, person_of
+from moderation.admin.looked_at import LookedAt
+from moderation.models import Opening
 
 
 class RevisionInline(admin.TabularInline):
@@ -23,8 +27,7 @@ class RevisionInline(admin.TabularInline):
     can_delete = False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        user = request.user
-        return user.has_perm("messaging.view_message") or user.has_perm("messaging.change_message")
+        return person_of(request).has_perm("messaging.view_message")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -34,13 +37,12 @@ class RevisionInline(admin.TabularInline):
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin):
+class MessageAdmin(LookedAt):
     list_display = ("id", "chat", "author", "excerpt", "status", "created_at", "deleted_at")
     list_select_related = ("chat", "author")
     list_filter = (("deleted_at", admin.EmptyFieldListFilter),)
     search_fields = ("=id", "=chat__id", "author__username_key")
     ordering = ("-id",)
-    show_full_result_count = False
     readonly_fields = (
         "uuid",
         "chat",
@@ -55,30 +57,42 @@ class MessageAdmin(admin.ModelAdmin):
         "deleted_at",
     )
     inlines = (RevisionInline,)
+    action_form = ReasonedActionForm
     actions = ("remove",)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Nothing is changed here; saving would write back what others have changed meanwhile."""
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        """What this moderator may read now: superusers, too, open a chat first."""
+        opened = services.opened_by(person_of(request))
+        return super().get_queryset(request).filter(chat__in=opened)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        live = Opening.objects.filter(moderator=person_of(request), expires_at__gt=timezone.now())
+        opened = {
+            opening.chat_id: opening for opening in live.select_related("chat").order_by("id")
+        }
+        return super().changelist_view(
+            request, {**(extra_context or {}), "openings": list(opened.values())}
+        )
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        """For the action."""
+        return person_of(request).has_perm("moderation.handle_case")
 
     @admin.display(description=_("text of the message"))
     def excerpt(self, message: Message) -> str:
         return (message.content or "")[:80]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.action(description=_("Remove the messages for everybody"), permissions=["change"])
+    @admin.action(description=_("Remove the messages for everybody"), permissions=["remove"])
     def remove(self, request: HttpRequest, messages: QuerySet[Message]) -> None:
-        removed = 0
-        for message in messages.filter(deleted_at=None).select_related("chat"):
-            try:
-                services.delete_message(None, message=message)
-                removed += 1
-            except NotFound:
-                # Its chat is deleted, so nobody sees it.
-                continue
-        said = ngettext("{number} message removed.", "{number} messages removed.", removed)
-        self.message_user(request, said.format(number=removed))
+        """Each is a case, decided at once: its author is told and can appeal."""
+        moderator, reason = person_of(request), given_reason(request)
+        if reason is None:
+            return
+        remove = services.remove_message
+        removed = sum(
+            attempt(request, partial(remove, moderator, one, reason=reason), done="", about=one)
+            for one in messages.filter(deleted_at=None).select_related("chat", "author")
+        )
+        if removed:
+            said = ngettext("{number} message removed.", "{number} messages removed.", removed)
+            self.message_user(request, said.format(number=removed))

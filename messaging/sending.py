@@ -22,14 +22,14 @@ from messaging.events import (
 )
 from messaging.models import Message
 from messaging.permits import Permits
-from messaging.screening import Flagged, Holding, Verdict, screen, strictest
-from messaging.screening import Held as HeldMessage
 from messaging.status import AFTER_SENDING
 from messenger.batches import carry_out
 from messenger.bulk import insert_many, set_by_id
 from messenger.errors import ContentRejected, KeyReused, MessengerError, NotFound
 from messenger.held import Held
 from messenger.ids import Ref, uuid7
+from messenger.screening import Flagged, Holding, Verdict, screen, strictest
+from messenger.screening import Held as HeldMessage
 from messenger.times import iso
 
 

@@ -29,11 +29,11 @@ from messaging.models import Message, Reaction, Revision
 from messaging.permits import must_be_let
 from messaging.read_up_to import read_up_to
 from messaging.reading import Read, ReadMessage, read_message, read_messages
-from messaging.screening import Flagged, screen, strictest
 from messaging.sending import SendMessage, Sent, send_message, send_messages
 from messaging.status import AFTER_DELETION, AFTER_EDITING, after_restoring
 from messenger.errors import ContentRejected, Forbidden, NotFound
 from messenger.ids import Ref, lookup
+from messenger.screening import Flagged, screen, strictest
 from messenger.texts import counted
 
 __all__ = [

@@ -12,12 +12,14 @@ from django.views.i18n import set_language
 from messenger.apidocs.urls import urlpatterns as docs
 from messenger.pages.urls import urlpatterns as pages
 from messenger.protocols import routes
+from moderation.dashboard import dashboard_url
 
 admin.site.site_header = admin.site.site_title = _("Messenger")
 admin.site.index_title = _("Administration")
 
 urlpatterns = [
     *pages,
+    dashboard_url(admin.site),
     path("admin/", admin.site.urls),
     # Without a token against forgery, for which every page would have to set a cookie: whoever
     # posts here from elsewhere changes the language and nothing else.

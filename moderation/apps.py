@@ -7,7 +7,7 @@ class ModerationConfig(AppConfig):
     verbose_name = _("Moderation")
 
     def ready(self) -> None:
-        from messaging.screening import register
+        from messenger.screening import register
         from moderation.rules import screen
 
         register(screen)

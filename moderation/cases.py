@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from chats.changes import lock_chats
 from messenger.errors import Conflict, Forbidden, Invalid
 from moderation import evidence
 from moderation.audit import record
@@ -90,6 +91,10 @@ def start(moderator: User, about: Case, seen: evidence.Snapshot, reason: str) ->
                 if case.assignee_id not in (None, moderator.id):
                     raise Conflict(_("Somebody else has an open case about this."))
                 must_judge(moderator, case)
+                # What a decision in this transaction will lock: the audit log comes after it.
+                locked_person(case.person_id)
+                if case.message is not None:
+                    lock_chats([case.message.chat_id])
                 # Nobody's report: who reports does not decide.
                 add_report(case, seen, reason=Report.Reason.OTHER, comment=reason)
                 _assign(case, moderator)
@@ -105,6 +110,11 @@ def locked(case: Case) -> Case:
     """The case as it is now, locked until the end of the transaction; the first of all locks."""
     rows = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("person")
     return rows.get(id=case.id)
+
+
+def locked_person(person_id: int) -> User:
+    """The person as they are now, locked until the end of the transaction; after the case."""
+    return User.objects.select_for_update(no_key=True).get(id=person_id)
 
 
 def locked_open(case: Case) -> Case:

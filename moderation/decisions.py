@@ -19,7 +19,7 @@ from messenger.texts import one_of
 from messenger.times import iso
 from moderation import effects, notices
 from moderation.audit import record
-from moderation.cases import locked, locked_open, must_have
+from moderation.cases import locked, locked_open, locked_person, must_have
 from moderation.models import Appeal, Case, Decision
 from moderation.powers import must, must_judge, must_outrank
 from moderation.waiting import release_message
@@ -80,7 +80,7 @@ def decide(
         must_judge(moderator, found)
         _must_fit(moderator, found, action, until, remove)
         # One after the other of who is decided about in two cases: the longer mute counts.
-        found.person = _locked_person(found.person_id)
+        found.person = locked_person(found.person_id)
         actions = [Action(action)]
         if action not in (Action.DISMISS, Action.REMOVE) and (remove or found.waiting_id):
             # First, while the chat is there.
@@ -132,7 +132,7 @@ def undo(moderator: User, decision: Decision, *, reason: str) -> None:
 def locked_decision(decision: Decision) -> Decision:
     """The decision as it is now, its case and its person locked."""
     case = locked(decision.case)
-    person = _locked_person(decision.person_id)
+    person = locked_person(decision.person_id)
     found = Decision.objects.select_for_update(no_key=True).get(id=decision.id)
     found.case, found.person = case, person
     return found
@@ -189,10 +189,6 @@ def _must_fit(
     long = action in MUTES and until is not None and until > timezone.now() + SHORT
     if action in (Action.BAN, Action.CLOSE_CHAT) or long:
         must(moderator, "moderation.ban_person")
-
-
-def _locked_person(person_id: int) -> User:
-    return User.objects.select_for_update(no_key=True).get(id=person_id)
 
 
 def _carry_out(

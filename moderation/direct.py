@@ -16,7 +16,7 @@ from messaging.models import Message
 from messenger.errors import Conflict, Forbidden, Invalid
 from moderation import evidence
 from moderation.audit import record
-from moderation.cases import open_case, start
+from moderation.cases import locked_person, open_case, start
 from moderation.decisions import decide, undo
 from moderation.models import Case, Decision
 from moderation.openings import may_read
@@ -96,9 +96,12 @@ def unban_person(moderator: User, user: User, *, reason: str) -> None:
     must(moderator, "moderation.ban_person")
     reason = checked_reason(reason, least=LEAST)
     with transaction.atomic():
-        for decision in Decision.objects.filter(
-            person=user, action=Decision.Action.BAN, undone_at=None
-        ):
+        bans = Decision.objects.filter(person=user, action=Decision.Action.BAN, undone_at=None)
+        # All of them before the person and the end of the audit log, which undoing each locks.
+        cases = Case.objects.filter(id__in=bans.values("case_id")).order_by("id")
+        list(cases.select_for_update(no_key=True))
+        locked_person(user.id)
+        for decision in bans:
             undo(moderator, decision, reason=reason)
         user.refresh_from_db()
         if user.banned_at is not None:

@@ -91,6 +91,9 @@ def renew_ban(decision: Decision) -> None:
     person, ends = decision.person, _ends_like(decision)
     if person.erased_at is not None:
         return
+    if decision.until is not None and person.banned_at and person.banned_until is None:
+        # For ever, by another decision or from before there were any: not by this one.
+        return
     if ends:
         ban(person, until=None if None in ends else max(end for end in ends if end))
     elif person.banned_at is not None:

@@ -5,13 +5,14 @@ Erasing shuts the account first; the rest goes in steps, each of which may come 
 interrupted goes on: at once, every few seconds in each process, and when old things are pruned.
 """
 
+import logging
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,12 +23,14 @@ from chats.services import leave_chat
 from messaging.models import Message, Revision
 from messaging.services import delete_messages
 from messaging.status import AFTER_DELETION
-from messenger.errors import Conflict, Forbidden, NotFound
+from messenger.errors import Conflict, Forbidden, MessengerError, NotFound
 from moderation import audit
 from moderation.models import Case, Evidence, Notice, Report, WaitingMessage
 from moderation.powers import must, must_outrank
 from moderation.words import LEAST, checked_reason
 from presence.models import LastSeen
+
+logger = logging.getLogger(__name__)
 
 # Messages that are deleted in one transaction, which holds their chat for so long; and in one go,
 # for which somebody may be waiting.
@@ -59,7 +62,11 @@ def erase(user: User, *, by: User | None, reason: str = "", messages: bool = Fal
     with transaction.atomic():
         shut(user, messages=messages)
         audit.record(by, "user.erased", user, reason=reason, messages=messages)
-    go_on(user, most=AT_ONCE)
+    try:
+        go_on(user, most=AT_ONCE)
+    except (MessengerError, DatabaseError) as error:
+        # It is done all the same: asked again, who erased themselves would not be let in.
+        logger.warning("Erasing person %s goes on later: %s", user.id, error)
 
 
 def go_on_erasing(*, most: int | None = AT_ONCE) -> int:
@@ -133,10 +140,11 @@ def _delete_messages(user: User, most: int | None) -> bool:
 
 def expire(before: datetime) -> int:
     """
-    Forget what was seen of cases that were closed before then, and what was refused in them: how
-    many pieces of evidence. Who decided what, and why, stays.
+    Forget what was seen of cases that were closed before then, and what was refused in them, unless
+    an appeal is undecided: how many pieces of evidence. Who decided what, and why, stays.
     """
     old = Case.objects.filter(state=Case.State.CLOSED, closed_at__lt=before)
+    old = old.exclude(decisions__appeal__outcome="")
     waiting = WaitingMessage.objects.filter(case__in=old).exclude(content=None, payload=None)
     waiting.update(content=None, payload=None)
     emptied = 0

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.selectors import user_for
+from chats.models import Chat, Membership
 from chats.selectors import chat_for
 from messaging.models import Message
 from messaging.selectors import message_for
@@ -64,8 +65,9 @@ def report_person(
 ) -> Report:
     """
     Tell the moderators of a person, perhaps of what they do in a chat that the reporter is in: then
-    their latest messages there are frozen. As `report_message` otherwise. NotFound for nobody and
-    for a chat that is not theirs to see, Invalid for oneself.
+    their latest messages there are frozen. As `report_message` otherwise. NotFound for nobody, for
+    a chat that is not the reporter's to see and for one that the person has no part in, Invalid for
+    oneself.
     """
     return find_or_report_person(reporter, user=user, chat=chat, reason=reason, comment=comment)[0]
 
@@ -81,6 +83,9 @@ def find_or_report_person(
     if person.is_service:
         raise NotFound
     where = chat_for(reporter, chat).chat if chat is not None else None
+    if where is not None and not _has_a_part(person, where):
+        # What is decided of the person names the chat, which would tell them whose word it was.
+        raise NotFound
     case = Case(kind=Case.Kind.PERSON, person=person, chat=where)
     return _report(case, reporter, evidence.of_person(person, where), reason, comment)
 
@@ -165,6 +170,12 @@ def add_report(
     case.reports_count = case.reports.count()
     case.save(update_fields=["reports_count"])
     return report
+
+
+def _has_a_part(person: User, chat: Chat) -> bool:
+    """Who has left has one if they wrote something."""
+    inside = Membership.objects.filter(chat=chat, user=person)
+    return inside.exists() or Message.objects.filter(chat=chat, author=person).exists()
 
 
 def _checked(reason: str, comment: str) -> str:

@@ -14,8 +14,8 @@ from django.db import DatabaseError, InterfaceError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from messaging.screening import MODES, Flagged, Held, Known, Mode, Verdict
 from messenger.errors import Conflict, Invalid, NotFound
+from messenger.screening import MODES, Flagged, Held, Known, Mode, Verdict
 from messenger.texts import Sentence, at_most, one_of
 from moderation import reports, waiting
 from moderation.audit import record
@@ -41,7 +41,7 @@ class _Rules:
 
 class RuleScreen:
     """
-    What `messaging.screening` asks: the rules that are switched on, as of a second ago at most.
+    What `messenger.screening` asks: the rules that are switched on, as of a second ago at most.
     Where they can't be read, those of before.
     """
 

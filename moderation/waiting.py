@@ -9,7 +9,6 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from messaging.screening import Held, Known
 from messaging.services import send_message
 from messenger.errors import (
     Banned,
@@ -21,6 +20,7 @@ from messenger.errors import (
     Unavailable,
     Undeliverable,
 )
+from messenger.screening import Held, Known
 from messenger.texts import Sentence
 from moderation import reports
 from moderation.models import WaitingMessage

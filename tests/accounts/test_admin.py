@@ -8,6 +8,7 @@ from django.test import Client
 
 from accounts import services
 from accounts.models import User
+from moderation.models import AuditEntry
 from tests.people import PASSWORD, make_user, post, token
 
 LOGIN = "/admin/login/"
@@ -23,13 +24,16 @@ def olga() -> User:
 
 @pytest.fixture
 def mark() -> User:
-    """Moderates: staff, who may change people, and no superuser."""
+    """Moderates: staff, who may change people and ban them, and no superuser."""
     return moderator("mark")
 
 
 def moderator(name: str, *powers: str) -> User:
     user = make_user(name, is_staff=True)
-    names = powers or ("view_user", "change_user", "delete_user", "add_user")
+    names = powers or (
+        *("view_user", "change_user", "delete_user", "add_user", "view_email"),
+        *("handle_case", "ban_person", "undo_decision"),
+    )
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
     return user
 
@@ -50,7 +54,7 @@ def form_of(user: User, **change: Any) -> dict[str, Any]:
 
 def act(client: Client, action: str, *users: User) -> Any:
     chosen = {"action": action, "_selected_action": [user.pk for user in users]}
-    return client.post(LIST, chosen, follow=True)
+    return client.post(LIST, {**chosen, "reason": "Because of the rules"}, follow=True)
 
 
 def again(user: User) -> User:
@@ -108,10 +112,28 @@ def test_a_ban_ends_the_logins_and_is_heard(mark: User, alice: User, bob: User) 
 
 
 def test_a_ban_is_lifted(mark: User, alice: User) -> None:
+    client = entered(mark)
+    act(client, "ban", alice)
+    assert alice.decisions_on.get().reason == "Because of the rules"
+    act(client, "unban", alice)
+    assert again(alice).is_active and again(alice).banned_at is None
+    assert alice.decisions_on.get().undone_at is not None
+    assert services.log_in("alice", PASSWORD)
+
+
+def test_a_ban_of_a_command_is_lifted_too(mark: User, alice: User) -> None:
     services.ban(alice)
     act(entered(mark), "unban", alice)
-    assert again(alice).is_active and again(alice).banned_at is None
-    assert services.log_in("alice", PASSWORD)
+    assert again(alice).is_active
+    assert AuditEntry.objects.get().action == "user.unbanned"
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x", "x" * 1001])
+def test_nobody_is_banned_without_a_reason(mark: User, alice: User, reason: str) -> None:
+    chosen = {"action": "ban", "_selected_action": alice.pk, "reason": reason}
+    answer = entered(mark).post(LIST, chosen, follow=True)
+    assert answer.status_code == 200 and again(alice).is_active
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_moderator_bans_neither_himself_nor_his_equals_nor_the_owner(
@@ -119,7 +141,7 @@ def test_a_moderator_bans_neither_himself_nor_his_equals_nor_the_owner(
 ) -> None:
     equal = moderator("maria")
     response = act(entered(mark), "ban", mark, olga, equal)
-    assert response.content.count(b"was left alone.") == 3
+    assert response.content.count(b"somebody else decides.") == 3
     assert User.objects.filter(is_active=True).count() == 3
 
 
@@ -130,7 +152,7 @@ def test_an_owner_bans_a_moderator_but_not_herself(mark: User, olga: User) -> No
 
 def test_a_banned_moderator_is_not_let_in_by_another(mark: User, olga: User) -> None:
     maria = moderator("maria")
-    services.ban(maria)
+    act(entered(olga), "ban", maria)
     act(entered(mark), "unban", maria)
     assert not again(maria).is_active
     act(entered(olga), "unban", maria)
@@ -184,6 +206,43 @@ def test_a_moderator_cannot_become_the_owner(mark: User, olga: User) -> None:
 def test_an_owner_raises_a_moderator(mark: User, olga: User) -> None:
     entered(olga).post(page(mark), form_of(mark, is_staff="on", is_superuser="on"))
     assert again(mark).is_superuser
+
+
+def test_what_was_changed_is_in_the_audit_log_by_the_names_of_the_fields(
+    mark: User, alice: User
+) -> None:
+    client = entered(mark)
+    client.post(page(alice), form_of(alice, name="Alicia", email="alicia@example.org"))
+    client.post(page(alice), form_of(again(alice)))
+    password = {"password1": NEW, "password2": NEW, "set-password": "yes"}
+    client.post(f"{LIST}{alice.pk}/password/", {**password, "usable_password": "true"})
+    client.post(f"{LIST}add/", {"email": "new@example.org", "username": "new", **password})
+    entries = AuditEntry.objects.order_by("number").values_list("action", "target", "facts")
+    new = User.objects.get(username="new")
+    assert list(entries) == [
+        ("user.changed", f"user {alice.pk}", {"fields": ["E-mail", "Name"]}),
+        ("user.changed", f"user {alice.pk}", {"fields": ["password"]}),
+        ("user.added", f"user {new.pk}", {}),
+    ]
+
+
+def test_who_may_not_see_emails_finds_none_by_looking_for_them(alice: User) -> None:
+    vera = entered(moderator("vera", "view_user"))
+    for path in (LIST, page(alice), f"{LIST}?q=alice", f"{LIST}?o=3"):
+        html = vera.get(path).content.decode()
+        assert "alice" in html and "@example.org" not in html
+    assert b"0 users" in vera.get(f"{LIST}?q=@example.org").content
+    for lookup in ("email", "email__startswith", "email_key", "email_key__contains"):
+        assert vera.get(f"{LIST}?{lookup}=a").status_code == 400
+    # Nor is one changed by who does not see it.
+    blind = entered(moderator("boris", "view_user", "change_user"))
+    blind.post(page(alice), {"username": "alice", "name": "New", "email": "x@example.org"})
+    assert (again(alice).name, again(alice).email) == ("New", "alice@example.org")
+
+
+def test_who_may_only_look_sees_nothing_of_a_password(alice: User) -> None:
+    html = entered(moderator("vera", "view_user")).get(page(alice)).content.decode()
+    assert "md5" not in html and "salt" not in html and "/password/" not in html
 
 
 def test_a_new_password_set_there_ends_the_logins(mark: User, alice: User) -> None:

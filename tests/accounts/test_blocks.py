@@ -3,6 +3,8 @@
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts import blocks
 from accounts.models import User
@@ -47,6 +49,17 @@ def test_a_block_keeps_the_two_apart_in_both_directions(
         bob.id: {alice.id},
     }
     assert blocks.apart([charlie.id]) == {} == blocks.blockers([])
+
+
+def test_sending_reads_no_blocks_but_those_between_the_two(
+    alice: User, bob: User, charlie: User
+) -> None:
+    blocks.block(bob, charlie.id)
+    with CaptureQueriesContext(connection) as asked:
+        assert blocks.blockers([(alice.id, bob.id)]) == {}
+    with connection.cursor() as cursor:
+        cursor.execute(asked[0]["sql"])
+        assert len(asked) == 1 and cursor.fetchall() == []
 
 
 def test_the_account_of_notices_is_one_and_in_no_list(alice: User) -> None:

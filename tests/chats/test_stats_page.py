@@ -15,10 +15,10 @@ from django.utils import timezone, translation
 from accounts.models import User
 from chats.models import Chat
 from chats.services import delete_chat
-from chats.stats_page import duration
 from messaging.emoji import LIKE
 from messaging.models import Message
 from messaging.services import add_reaction, read_message, send_message
+from messenger.plots import duration
 from tests.people import make_user
 
 HOSTILE = "<script>alert('x')</script> & \"{{ 1 }}\" %s"

@@ -15,10 +15,8 @@ from accounts.models import User
 from accounts.services import service_account
 from chats.models import Chat
 from chats.services import add_member, create_chat, set_slow_mode, update_chat
-from messaging import screening
 from messaging.events import MessageEdited
 from messaging.models import Message
-from messaging.screening import Flagged, Held, Known, Verdict
 from messaging.services import (
     SendMessage,
     Sent,
@@ -29,6 +27,7 @@ from messaging.services import (
     send_message,
     send_messages,
 )
+from messenger import screening
 from messenger.errors import (
     AwaitingReview,
     ContentRejected,
@@ -37,6 +36,7 @@ from messenger.errors import (
     SlowMode,
     Undeliverable,
 )
+from messenger.screening import Flagged, Held, Known, Verdict
 from tests.people import make_user
 
 # --- blocks ----------------------------------------------------------------------------------

@@ -1,9 +1,14 @@
 """What a moderator does without a report: to chats, and at once to messages and people."""
 
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection, transaction
+from django.db.models import Model
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import ban
@@ -22,6 +27,7 @@ from moderation.services import (
     undo,
 )
 from moderation.services import open_chat as open_to_read
+from tests.races import at_once
 
 
 def untold() -> list[tuple[str, str]]:
@@ -110,3 +116,54 @@ def test_a_ban_by_hand_is_lifted_and_noted(bob: User, sara: User) -> None:
     assert bob.is_active and last_entry()[:2] == ("user.unbanned", f"user {bob.id}")
     unban_person(sara, bob, reason="He is sorry")
     assert AuditEntry.objects.count() == 1
+
+
+def test_a_ban_with_an_end_shortens_none_without_one(bob: User, sara: User) -> None:
+    ban(bob)
+    [decision] = ban_person(sara, bob, reason="Threats", until=timezone.now() + timedelta(days=1))
+    bob.refresh_from_db()
+    assert bob.banned_at is not None and bob.banned_until is None
+    undo(sara, decision, reason="A quote")
+    bob.refresh_from_db()
+    assert bob.banned_at is not None and not bob.is_active
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no rows")
+def test_the_end_of_the_audit_log_is_the_last_thing_that_is_locked(
+    bob: User, sara: User, group: Chat, message: Message
+) -> None:
+    """Else two moderators who act at once could wait for each other."""
+    open_to_read(sara, chat=group, reason="Complaints")
+    remove = partial(remove_message, sara, message, reason="Advertising")
+    assert free_at_the_first_entry(remove, [bob, group]) == []
+    ban_him = partial(ban_person, sara, bob, reason="Advertising")
+    assert free_at_the_first_entry(ban_him, [bob]) == []
+    ban_him()
+    let_in = partial(unban_person, sara, bob, reason="He is sorry")
+    bans = Case.objects.filter(decisions__action="ban")
+    assert bans.count() == 2 and free_at_the_first_entry(let_in, [bob, *bans]) == []
+
+
+def free_at_the_first_entry(act: Callable[[], Any], needed: Iterable[Model]) -> list[Model]:
+    """Those of these rows that `act` has not locked when it first writes to the audit log."""
+    free: list[Model] = []
+    written: list[str] = []
+
+    def can_be_had(row: Model) -> None:
+        with transaction.atomic():
+            rows = type(row)._default_manager.select_for_update(nowait=True, no_key=True)
+            rows.get(pk=row.pk)
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith('INSERT INTO "moderation_auditentry"') and not written:
+            written.append(sql)
+            for row in needed:
+                [outcome] = at_once(partial(can_be_had, row))
+                if not isinstance(outcome, OperationalError):
+                    free.append(row)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        act()
+    assert written
+    return free

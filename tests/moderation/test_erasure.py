@@ -24,10 +24,18 @@ from chats.services import create_chat, delete_chat
 from messaging.events import MessageDeleted
 from messaging.models import Message, Revision
 from messaging.services import edit_message, send_message
-from messenger.errors import Conflict, Forbidden, Invalid, WrongCredentials
+from messenger.errors import Conflict, Forbidden, Invalid, Unavailable, WrongCredentials
 from moderation import erasure
 from moderation.models import AuditEntry, Case, Evidence, Notice, Report, WaitingMessage
-from moderation.services import claim, decide, erase, go_on_erasing, report_message
+from moderation.services import (
+    appeal,
+    claim,
+    decide,
+    decide_appeal,
+    erase,
+    go_on_erasing,
+    report_message,
+)
 from presence.models import LastSeen
 from tests.people import PASSWORD, make_user
 
@@ -186,6 +194,19 @@ def test_what_was_interrupted_goes_on(
     assert Message.objects.get().content is None and fresh(bob).erased_at is not None
 
 
+def test_a_chat_that_is_held_up_keeps_nobody_from_leaving(
+    bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*args: Any) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "leave_chat", held)
+        erase(bob, by=bob)
+    assert (fresh(bob).is_active, unfinished().get()) == (False, bob)
+    assert go_on_erasing() == 1 and not Membership.objects.filter(user=bob).exists()
+
+
 def test_messages_may_go_later_too(bob: User, group: Chat, adam: User) -> None:
     send_message(bob, chat=group.id, content="Said by Bob")
     erase(bob, by=bob)
@@ -296,6 +317,20 @@ def test_evidence_is_forgotten_half_a_year_after_its_case_was_closed(
     call_command("prune")
     assert [one.content == {} for one in Evidence.objects.order_by("id")] == [True, False, False]
     assert Report.objects.count() == 3
+
+
+def test_evidence_is_kept_while_an_appeal_is_undecided(
+    bob: User, mia: User, sara: User, mine: Case, message: Message
+) -> None:
+    [decision] = decide(mia, mine, action="remove", reason="Rude")
+    made = appeal(bob, decision.id, text="It was a joke")
+    closed(mine, days=181)
+    call_command("prune")
+    decide_appeal(sara, made, grant=True, reason="It was")
+    message.refresh_from_db()
+    assert message.content == "You are all stupid"
+    call_command("prune")
+    assert not Evidence.objects.exclude(content={}).exists()
 
 
 def test_it_may_be_kept_for_longer(alice: User, message: Message, settings: Any) -> None:

@@ -228,6 +228,18 @@ def test_a_person_is_reported_without_a_chat_and_one_is_learned_of_later(
     assert second.case == first.case and Case.objects.get().chat == group
 
 
+def test_a_chat_that_the_person_has_no_part_in_is_not_theirs_to_hear_of(
+    alice: User, bob: User, charlie: User, group: Chat
+) -> None:
+    elsewhere = create_chat(alice, kind="group", name="Friends of Alice", members=[charlie])
+    with pytest.raises(NotFound):
+        report_person(alice, user=bob.id, chat=elsewhere.id, reason="abuse")
+    assert not Case.objects.exists()
+    say(bob, group, "Good-bye")
+    leave_chat(bob, group)
+    assert report_person(alice, user=bob.id, chat=group.id, reason="abuse").case.chat == group
+
+
 def test_who_is_banned_is_not_there_to_report(alice: User, bob: User) -> None:
     ban(bob)
     with pytest.raises(NotFound):

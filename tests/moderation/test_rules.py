@@ -9,11 +9,11 @@ from django.db import OperationalError, connection
 from accounts.models import User
 from chats.models import Chat
 from chats.services import create_chat, update_chat
-from messaging import screening
 from messaging.models import Message
-from messaging.screening import Verdict
 from messaging.services import SendMessage, Sent, edit_message, send_message, send_messages
+from messenger import screening
 from messenger.errors import AwaitingReview, Conflict, ContentRejected, Forbidden, Invalid, NotFound
+from messenger.screening import Verdict
 from moderation import rules
 from moderation.models import AuditEntry, Case, Report, Rule, WaitingMessage
 from moderation.rules import KEPT, RuleScreen, delete_rule, save_rule, switch

@@ -34,6 +34,8 @@ from messenger.protocols import protocols, routes
 from messenger.protocols.base import Incoming, Protocol
 from messenger.realtime.threads import in_db
 from messenger.texts import language_of
+from moderation.services import claim, open_chat, report_message
+from moderation.staff import GROUPS
 from tests.people import PASSWORD, bearer, make_user, post, token
 from tests.project.asgi import JSON, ask
 from tests.sockets import PATIENCE
@@ -632,7 +634,7 @@ def moderator(client: Client) -> Client:
     return client
 
 
-def admin_pages(user: User, chat: Chat, message_id: int) -> list[str]:
+def admin_pages(user: User, chat: Chat, message_id: int, case_id: int) -> list[str]:
     return [
         "/admin/",
         "/admin/accounts/",
@@ -645,19 +647,41 @@ def admin_pages(user: User, chat: Chat, message_id: int) -> list[str]:
         f"/admin/chats/chat/{chat.id}/stats/",
         "/admin/messaging/message/",
         f"/admin/messaging/message/{message_id}/change/",
+        *(
+            f"/admin/accounts/user/{user.id}/{act}/"
+            for act in ("case", "appoint", "export", "erase")
+        ),
+        "/admin/moderation/",
+        "/admin/moderation/case/",
+        f"/admin/moderation/case/{case_id}/change/",
+        "/admin/moderation/appeal/",
+        "/admin/moderation/opening/",
+        "/admin/moderation/auditentry/",
+        "/admin/moderation/auditentry/1/change/",
+        "/admin/moderation/rule/",
+        "/admin/moderation/rule/add/",
+        "/admin/moderation/dashboard/",
         "/admin/password_change/",
     ]
 
 
-def test_the_admin_is_in_both_languages(moderator: Client, alice: User, group: Chat) -> None:
+def test_the_admin_is_in_both_languages(
+    moderator: Client, alice: User, bob: User, group: Chat
+) -> None:
     message_id = send_message(alice, chat=group.id, type="note", content="Hello").message.id
     update_chat(alice, chat=group, name="Kitchen")
-    for path in admin_pages(alice, group, message_id):
+    root = User.objects.get(username="root")
+    open_chat(root, chat=group, reason="42 42")
+    case = report_message(bob, message=message_id, reason="spam").case
+    claim(root, case)
+    # It is called by what the server's own language has for it.
+    User.objects.filter(is_service=True).update(name="42")
+    for path in admin_pages(alice, group, message_id, case.pk):
         answer = moderator.get(path, headers={"Accept-Language": ""})
         assert answer.status_code == 200, path
         reader = read(answer.content)
-        # Names of powers are in the database, in English: Django's own way.
-        assert reader.language == "ru" and untranslated(reader) == set(), path
+        # Names of powers and groups are in the database, in English: Django's own way.
+        assert reader.language == "ru" and untranslated(reader) <= set(GROUPS), path
         assert "Мессенджер" in " ".join(reader.said)
         reader = read(moderator.get(path, headers={"Accept-Language": "en"}).content)
         assert reader.language == "en"
@@ -668,17 +692,18 @@ def test_what_a_moderator_does_is_told_in_their_language(
     moderator: Client, alice: User, bob: User, group: Chat
 ) -> None:
     send_message(alice, chat=group.id, content="Hello")
+    open_chat(User.objects.get(username="root"), chat=group, reason="Alice asked for help")
     for path, action, ids, said in (
         ("accounts/user", "ban", [bob.id], "Bob: заблокирован."),
         ("accounts/user", "unban", [bob.id], "Bob: блокировка снята."),
         ("messaging/message", "remove", "all", "Удалено 1 сообщение."),
-        ("chats/chat", "close", [group.id], "Удалён 1 чат."),
+        ("chats/chat", "close", [group.id], "Закрыт 1 чат."),
     ):
         if ids == "all":
             ids = list(group.messages.values_list("id", flat=True))
         answer = moderator.post(
             f"/admin/{path}/",
-            {"action": action, "_selected_action": ids},
+            {"action": action, "_selected_action": ids, "reason": "Against the rules"},
             follow=True,
             headers={"Accept-Language": "ru"},
         )

@@ -110,8 +110,9 @@ class Command(BaseCommand):
                     report_message(
                         people[reporter], message=said.id, reason=reason, comment=comment
                     )
-        rule = {"name": "Казино", "kind": "words", "patterns": "казино\ncasino*", "mode": "hold"}
-        save_rule(people["anna"], **rule)
+        save_rule(
+            people["anna"], name="Казино", kind="words", patterns="казино\ncasino*", mode="hold"
+        )
 
     def person(self, username: str, name: str) -> User:
         found = User.objects.filter(username_key=fold(username)).first()
