@@ -8,10 +8,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Block, User
 from accounts.selectors import user_for
-from messenger.errors import Invalid
+from messenger.errors import Forbidden, Invalid
 from messenger.ids import Ref
 from messenger.prepared import Prepared
+from messenger.texts import counted
 
+# Blocks of one person.
+MOST = 1000
 # For more people than this at once no query is kept.
 PREPARED = 50
 
@@ -19,11 +22,19 @@ PREPARED = 50
 def block(user: User, other: Ref) -> tuple[Block, bool]:
     """
     `user` wants nothing of this person: the block, and whether it is new. Invalid for oneself,
-    NotFound for nobody.
+    NotFound for nobody, Forbidden for one more than somebody can have.
     """
     person = user_for(other)
     if person.id == user.id:
         raise Invalid.field("user_id", _("say somebody else"))
+    if Block.objects.filter(user=user).exclude(blocked=person).count() >= MOST:
+        raise Forbidden(
+            counted(
+                "You can block no more than {number} person.",
+                "You can block no more than {number} people.",
+                MOST,
+            )
+        )
     return Block.objects.get_or_create(user=user, blocked=person)
 
 

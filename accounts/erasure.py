@@ -58,7 +58,8 @@ def unfinished() -> QuerySet[User]:
 
 def finish(user: User) -> None:
     """All that was to go is gone. Again: nothing happens."""
-    unfinished().filter(id=user.id).update(
+    # Meanwhile it may have been asked for with the messages.
+    unfinished().filter(id=user.id, password=user.password).update(
         password="!", is_active=False, banned_at=None, banned_until=None, erased_at=timezone.now()
     )
     user.refresh_from_db()

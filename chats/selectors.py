@@ -1,7 +1,7 @@
 """Reading chats, members and the log."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -125,6 +125,28 @@ def shared_chats(user_id: int, other_id: int) -> list[int]:
     own = Membership.objects.filter(user_id=user_id, chat__deleted_at=None)
     shared = own.filter(chat__memberships__user_id=other_id)
     return list(shared.values_list("chat_id", flat=True))
+
+
+def who_share(
+    others: Mapping[int, Collection[int]], places: Mapping[int, Collection[int]]
+) -> dict[int, list[int]]:
+    """
+    For each person those of their `others` who are in one of their `places` (chat ids). One query;
+    none where nobody has any.
+    """
+    wanted = {user_id for found in others.values() for user_id in found}
+    chat_ids = {chat_id for user_id in others for chat_id in places.get(user_id, ())}
+    if not wanted or not chat_ids:
+        return {}
+    inside: dict[int, set[int]] = defaultdict(set)
+    rows = Membership.objects.filter(chat_id__in=chat_ids, user_id__in=wanted)
+    for chat_id, user_id in rows.values_list("chat_id", "user_id"):
+        inside[chat_id].add(user_id)
+    found: dict[int, list[int]] = {}
+    for user_id, own in others.items():
+        near = {other for chat_id in places.get(user_id, ()) for other in inside[chat_id]}
+        found[user_id] = sorted(near & set(own))
+    return found
 
 
 def members_of(chat: Chat) -> QuerySet[User]:

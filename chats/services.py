@@ -118,9 +118,10 @@ def find_or_create_chat(
         raise Invalid.field("name", _("a group needs a name"))
     _check_text("name", name, MAX_NAME)
     _check_text("description", description, MAX_DESCRIPTION)
-    if kind == Chat.Kind.GROUP:
+    if kind == Chat.Kind.GROUP or name or description:
+        # The other one reads them: they say something, as a message does.
         must_not_be_muted(creator.id, None)
-        _screen(name, description)
+        _screen(name, description, private=kind == Chat.Kind.PRIVATE)
 
     pair = None
     if kind == Chat.Kind.PRIVATE:
@@ -296,10 +297,10 @@ def _pair(*user_ids: int) -> str:
     return ":".join(str(user_id) for user_id in sorted(user_ids))
 
 
-def _screen(*texts: str) -> None:
+def _screen(*texts: str, private: bool = False) -> None:
     """ContentRejected for a name that could not be sent as a message, or not at once."""
     for text in texts:
-        against = strictest(screen().judge(text), private=False) if text else None
+        against = strictest(screen().judge(text), private=private) if text else None
         if against is not None and against.mode != "flag":
             raise ContentRejected
 

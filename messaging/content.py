@@ -91,6 +91,23 @@ def check_payload(payload: Any) -> None:
         level = [child for item in level for child in _children(item)]
 
 
+def words(content: str | None, payload: Any) -> str:
+    """All that somebody can read in a message that has passed `check`."""
+    if payload is None:
+        return content or ""
+    found, rest = [content or ""], [payload]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            found.append(item)
+        elif isinstance(item, dict):
+            found.extend(item)
+            rest.extend(item.values())
+        elif isinstance(item, list | tuple):
+            rest.extend(item)
+    return "\n".join(found)
+
+
 def check_key(key: Any, field: str = "client_message_id") -> None:
     """An idempotency key: any text of 1 to 255 characters."""
     check_text(key, field)

@@ -150,7 +150,7 @@ def _judged(commands: Sequence[SendMessage]) -> list[SendMessage]:
     judge = screen().judge
     return [
         replace(command, verdicts=verdicts)
-        if command.judged and command.content and (verdicts := judge(command.content))
+        if command.judged and (verdicts := judge(contents.words(command.content, command.payload)))
         else command
         for command in commands
     ]
@@ -208,9 +208,8 @@ def _send_together(commands: Sequence[SendMessage], wait: bool) -> list[Sent | M
         wanted = [(chat_ids.get(c.chat or -1, -1), c.author_id) for c in commands]
         permits = Permits(changes.chats, authors, wanted)
         replies = _replies(commands)
-        holding = Holding(
-            _digests(c for c in commands if any(v.mode == "hold" for v in c.verdicts))
-        )
+        doubtful = [c for c in commands if any(v.mode == "hold" for v in c.verdicts)]
+        holding = Holding(_digests(doubtful), {c.author_id for c in doubtful})
         flagged: list[tuple[int, Verdict]] = []
         outcomes: list[Sent | MessengerError | int] = []
         rows: list[NewMessage] = []

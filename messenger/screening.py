@@ -3,10 +3,12 @@ What looks at messages before they are sent. Moderation registers its rules here
 there may be some, and not which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
 
 from messenger.errors import AwaitingReview, ContentRejected, KeyReused, MessengerError
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 Mode = Literal["flag", "hold", "reject"]
 # The mildest first.
 MODES: tuple[Mode, ...] = ("flag", "hold", "reject")
+# Messages of one person that wait for a moderator: nobody buries the others' cases under theirs.
+MOST_WAITING = 20
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,9 @@ class Screen(Protocol):
     def known(self, digests: Sequence[UUID]) -> dict[UUID, Known]:
         """Those of these keys under which a message was held and has not been let through."""
 
+    def waiting(self, author_ids: Collection[int]) -> dict[int, int]:
+        """How many messages of these people wait."""
+
 
 class _Open:
     """Nothing is looked at."""
@@ -83,6 +90,9 @@ class _Open:
         pass
 
     def known(self, digests: Sequence[UUID]) -> dict[UUID, Known]:
+        return {}
+
+    def waiting(self, author_ids: Collection[int]) -> dict[int, int]:
         return {}
 
 
@@ -102,15 +112,21 @@ def screen() -> Screen:
 class Holding:
     """What of one batch is held back: each message once, however often it is sent."""
 
-    def __init__(self, digests: Sequence[UUID]) -> None:
-        """`digests` are the keys of all that a rule holds back."""
+    def __init__(self, digests: Sequence[UUID], author_ids: Collection[int]) -> None:
+        """The keys and the authors of all that a rule holds back."""
         self._before = screen().known(digests) if digests else {}
+        self._waiting = screen().waiting(author_ids) if author_ids else {}
         self._new: list[Held] = []
 
     def take(self, message: Held) -> MessengerError:
         """Hold this one; what its author is told."""
         before = self._before.get(message.key_digest) if message.key_digest else None
         if before is None:
+            author_id = message.command.author_id
+            waiting = self._waiting.get(author_id, 0)
+            if waiting >= MOST_WAITING:
+                return ContentRejected(_("Too many of your messages wait for a moderator."))
+            self._waiting[author_id] = waiting + 1
             self._new.append(message)
             if message.key_digest is not None:
                 self._before[message.key_digest] = Known(message.fingerprint, refused=False)

@@ -106,6 +106,8 @@ def _forget_words(user: User) -> None:
         free = [case.id for case in locked if not case.decisions.exists()]
         waiting.filter(case__in=free).delete()
         waiting.update(content=None, payload=None, key=None, key_digest=None, fingerprint=None)
+    # Who has claimed them decides no more.
+    Case.objects.filter(assignee=user, state=Case.State.OPEN).update(assignee=None, claimed_at=None)
     Notice.objects.filter(person=user).delete()
     Report.objects.filter(reporter=user).update(comment="")
     Revision.objects.filter(message__author=user).delete()

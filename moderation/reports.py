@@ -25,6 +25,11 @@ from moderation.words import checked_text
 REASONS = [reason for reason in Report.Reason.values if reason != Report.Reason.RULE]
 
 
+# With so many reports, a case gets none from rules any more: else who goes on editing one message
+# would fill the disk.
+ENOUGH = 50
+
+
 class Match(NamedTuple):
     """A message that was sent although this rule is against it, and the part that is."""
 
@@ -93,7 +98,7 @@ def find_or_report_person(
 def flag(matches: Sequence[Match]) -> None:
     """
     Rules are against these messages, which were stored in this transaction, or edited: a case for
-    each. A few queries, however many.
+    each, unless it has reports enough. A few queries, however many.
     """
     wanted = Message.objects.filter(author__isnull=False).select_related("author")
     found = wanted.in_bulk([one.message_id for one in matches])
@@ -102,6 +107,7 @@ def flag(matches: Sequence[Match]) -> None:
     seen = evidence.of_messages(list(messages.values()))
     with transaction.atomic():
         cases = _cases_of(messages)
+        matches = [one for one in matches if cases[one.message_id].reports_count < ENOUGH]
         frozen = _frozen(matches, cases, seen)
         Report.objects.bulk_create(
             Report(
@@ -203,7 +209,10 @@ def _report(
 
 
 def _cases_of(messages: dict[int, Message]) -> dict[int, Case]:
-    """The open case of each message, made where there is none. Their counts are one higher."""
+    """
+    The open case of each message, made where there is none. Their counts are one higher, but for
+    those that have reports enough.
+    """
     for _attempt in range(5):
         # Sending holds the chat, and who decides a case holds the case and waits for the chat: no
         # waiting here.
@@ -213,7 +222,9 @@ def _cases_of(messages: dict[int, Message]) -> dict[int, Case]:
                 kind=Case.Kind.MESSAGE, state=Case.State.OPEN, message__in=list(messages)
             )
         }
-        free = Case.objects.filter(id__in=[case.id for case in cases.values()])
+        free = Case.objects.filter(
+            id__in=[case.id for case in cases.values()], reports_count__lt=ENOUGH
+        )
         locked = list(free.select_for_update(no_key=True, skip_locked=True))
         try:
             with transaction.atomic():

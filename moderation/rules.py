@@ -5,7 +5,7 @@ The rules of words and links: what is asked for every text that is sent, and how
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -86,6 +86,9 @@ class RuleScreen:
 
     def known(self, digests: Sequence[UUID]) -> dict[UUID, Known]:
         return waiting.known(digests)
+
+    def waiting(self, author_ids: Collection[int]) -> dict[int, int]:
+        return waiting.count(author_ids)
 
     def forget(self) -> None:
         """Look at the rules anew for the next text."""

@@ -19,6 +19,9 @@ from moderation.audit import record
 from moderation.models import Appeal, Case, Decision, Evidence, Report
 from moderation.powers import must
 
+# Of the evidence of one case, as much as a page can show.
+MOST_EVIDENCE = 20
+
 # Clocks of hosts differ, and a message is numbered a moment before its time is taken.
 SKEW = timedelta(hours=1)
 
@@ -34,8 +37,9 @@ def case_for(moderator: User, case_id: int) -> Case:
 
 def evidence_for(moderator: User, case: Case) -> list[Evidence]:
     """
-    What was frozen for a case, the oldest first: for who has claimed it, and for who assigns cases,
-    whose looking is noted in the audit log. Forbidden for anybody else, and for whom it is about.
+    What was frozen for a case, the latest of it, the oldest first: for who has claimed it, and for
+    who assigns cases, whose looking is noted in the audit log. Forbidden for anybody else, and for
+    whom it is about.
     """
     must(moderator, "moderation.view_case")
     if case.person_id == moderator.id:
@@ -45,7 +49,8 @@ def evidence_for(moderator: User, case: Case) -> list[Evidence]:
             if not moderator.has_perm("moderation.assign_case"):
                 raise Forbidden(_("Claim the case first."))
             record(moderator, "evidence.seen", case)
-        return list(case.evidence.order_by("id"))
+        latest = list(case.evidence.order_by("-id")[:MOST_EVIDENCE])
+        return latest[::-1]
 
 
 def queue(state: str | None = Case.State.OPEN) -> QuerySet[Case]:

@@ -2,13 +2,15 @@
 Messages that a rule held back: kept until a moderator lets them through or refuses them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from messaging.models import Message
 from messaging.services import send_message
 from messenger.errors import (
     Banned,
@@ -67,6 +69,12 @@ def known(digests: Sequence[UUID]) -> dict[UUID, Known]:
     }
 
 
+def count(author_ids: Collection[int]) -> dict[int, int]:
+    """How many messages of these people wait, of those of whom any does."""
+    rows = WaitingMessage.objects.filter(author_id__in=author_ids, state=State.WAITING)
+    return dict(rows.values_list("author_id").annotate(number=Count("id")))
+
+
 def release_message(moderator: User, waiting: WaitingMessage) -> None:
     """
     Send it in its author's name, also after it was refused. Conflict, with the reason, if it can't
@@ -109,6 +117,9 @@ def refuse_message(moderator: User, waiting: WaitingMessage) -> None:
         found = _locked(waiting)
         if found.state != State.WAITING:
             raise Conflict(_("This message does not wait any more."))
+        if found.key_digest and Message.objects.filter(key_digest=found.key_digest).exists():
+            # The rule was off for a while, and its author tried again.
+            raise Conflict(_("This message was sent meanwhile: let it through, and report it."))
         found.state = State.REFUSED
         found.save(update_fields=["state"])
     waiting.state = found.state

@@ -71,10 +71,11 @@ def _tell_all(changes: Sequence[Change]) -> None:
 def tell(changes: Sequence[Change]) -> None:
     """
     Tell of these changes those who share a chat with the person, and keep when that one was last
-    seen. Four queries.
+    seen. Four queries; one more where somebody of them has blocked anybody.
     """
     people = accounts.uuids_of([change.user_id for change in changes])
-    places, hidden = chats.places(people), apart(people)
+    places = chats.places(people)
+    hidden = chats.who_share(apart(people), places)
     now = timezone.now()
     seen: dict[int, datetime] = {}
     for change in changes:
@@ -92,7 +93,7 @@ def tell(changes: Sequence[Change]) -> None:
                 was=change.was,
                 created_at=iso(now),
                 order=change.at,
-                hidden=sorted(hidden.get(change.user_id, ())),
+                hidden=hidden.get(change.user_id, []),
             )
             for change in changes
             if places.get(change.user_id)
@@ -167,6 +168,6 @@ def set_typing(user: User, *, chat: Ref, is_typing: bool) -> None:
             chat_ids=[found.id],
             chat_uuid=str(found.uuid),
             is_typing=is_typing,
-            hidden=sorted(apart([user.id]).get(user.id, ())),
+            hidden=chats.who_share(apart([user.id]), {user.id: [found.id]}).get(user.id, []),
         )
     )

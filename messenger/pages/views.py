@@ -184,7 +184,8 @@ def _appealed(request: HttpRequest, login: str, password: str, text: str) -> Dec
     if person is None:
         raise WrongCredentials
     bans = decisions_on(person).filter(action=Decision.Action.BAN, undone_at=None)
-    decision = bans.first()
+    # The latest that can be appealed still, else the latest, with what became of its appeal.
+    decision = next((ban for ban in bans if appeal_of(ban) is None), bans.first())
     if decision is None:
         raise Forbidden(_("This ban can't be appealed here. Write to who runs this server."))
     if appeal_of(decision) is None:

@@ -202,7 +202,8 @@ def _case(request: HttpRequest, case_id: int, permission: str) -> Case:
     must_have(request, f"moderation.{permission}")
     related = ("person", "chat", "message", "assignee")
     case = Case.objects.select_related(*related).filter(pk=case_id).first()
-    if case is None:
+    # What was reported of somebody, and by whom, is not for them to see.
+    if case is None or case.person_id == person_of(request).pk:
         raise Http404
     return case
 

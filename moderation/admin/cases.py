@@ -91,7 +91,7 @@ class CaseList(ChangeList):
 @admin.register(Case)
 class CaseAdmin(admin.ModelAdmin):
     list_display = (
-        *("number", "kind", "person", "chat", "reasons", "reports_count", "age", "assigned"),
+        *("number", "person", "reasons", "reports_count", "age", "assigned", "kind", "chat"),
         "state",
     )
     list_select_related = ("person", "chat", "assignee")
@@ -105,6 +105,10 @@ class CaseAdmin(admin.ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CaseList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
+        # What was reported of somebody, and by whom, is not for them to see.
+        return super().get_queryset(request).exclude(person=person_of(request))
 
     def get_ordering(self, request: HttpRequest) -> Any:
         if request.GET.get("state") in ("closed", "all"):

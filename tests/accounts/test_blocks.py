@@ -10,7 +10,7 @@ from accounts import blocks
 from accounts.models import User
 from accounts.selectors import active_users
 from accounts.services import ban, service_account
-from messenger.errors import Invalid, NotFound
+from messenger.errors import Forbidden, Invalid, NotFound
 
 
 def test_a_block_is_made_once_and_taken_back_once(alice: User, bob: User) -> None:
@@ -73,3 +73,13 @@ def test_somebody_who_is_called_moderation_keeps_the_name(db: None) -> None:
     theirs = User.objects.create_user("m@example.org", username="Moderation")
     service = service_account()
     assert service != theirs and service.username.startswith("moderation.")
+
+
+def test_nobody_blocks_the_whole_world(
+    alice: User, bob: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "MOST", 1)
+    blocks.block(alice, bob.id)
+    assert blocks.block(alice, bob.id)[1] is False
+    with pytest.raises(Forbidden):
+        blocks.block(alice, charlie.id)

@@ -47,7 +47,10 @@ def test_who_is_muted_everywhere_says_nothing_anywhere(alice: User, bob: User, g
     for chat in (group, den):
         with pytest.raises(Muted):
             send_message(bob, chat=chat.id, content="x")
-    # The name of a group is read by others, too.
+    # The name of a chat is read by others, too.
+    with pytest.raises(Muted):
+        create_chat(bob, kind="private", name="Read my name", members=[alice])
+    assert create_chat(bob, kind="private", members=[alice])
     with pytest.raises(Muted):
         create_chat(bob, kind="group", name="Read my name")
     with pytest.raises(Muted):

@@ -1,6 +1,7 @@
 """Who may write where just now: blocks, slow mode, what may be said."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -193,6 +194,10 @@ class Words:
             {m.key_digest: Known(m.fingerprint, False) for m in messages if m.key_digest}
         )
 
+    def waiting(self, author_ids: Collection[int]) -> dict[int, int]:
+        found = Counter(held.command.author_id for held in self.held)
+        return {author_id: found[author_id] for author_id in author_ids}
+
     def known(self, digests: Sequence[UUID]) -> dict[UUID, Known]:
         return {digest: self.before[digest] for digest in digests if digest in self.before}
 
@@ -241,9 +246,30 @@ def test_twins_in_one_batch_are_held_once(bob: User, group: Chat, words: Words) 
     assert len(words.held) == 1
 
 
+def test_nobody_buries_the_moderators_under_messages_that_wait(
+    bob: User, group: Chat, words: Words
+) -> None:
+    command = SendMessage(author_id=bob.id, chat=group.id, content="hold")
+    outcomes = send_messages([command] * (screening.MOST_WAITING + 1))
+    assert [type(outcome) for outcome in outcomes[:-1]] == [AwaitingReview] * len(outcomes[:-1])
+    assert isinstance(outcomes[-1], ContentRejected)
+    with pytest.raises(ContentRejected):
+        send_message(bob, chat=group.id, content="hold")
+    assert len(words.held) == screening.MOST_WAITING
+
+
+def test_what_a_payload_says_is_looked_at_too(bob: User, group: Chat, words: Words) -> None:
+    for payload in ("reject", ["x", {"caption": "please reject"}], {"reject": 1}):
+        with pytest.raises(ContentRejected):
+            send_message(bob, chat=group.id, type="card", content=None, payload=payload)
+    said = send_message(bob, chat=group.id, type="card", content=None, payload={"a": [1, None]})
+    assert said.message.payload == {"a": [1, None]}
+
+
 def test_private_chats_are_left_alone_unless_the_rule_says_otherwise(
     alice: User, bob: User, words: Words
 ) -> None:
+    assert create_chat(bob, kind="private", name="reject", members=[alice])
     assert send_message(bob, recipient=alice.id, content="reject").message
     with pytest.raises(ContentRejected):
         send_message(bob, recipient=alice.id, content="always reject")

@@ -133,15 +133,23 @@ def test_nobody_decides_about_themselves_or_what_they_reported(
     about_mia = report_person(alice, user=mia.pk, reason="abuse").case
     group.memberships.create(user=mia)
     reported = report_message(mia, message=message.pk, reason="abuse").case
-    client = entered(mia)
-    for case, told in ((about_mia, "This is about you"), (reported, "You reported this")):
-        claimed = unchanged(post(client, f"{CASES}{case.pk}/claim/"))
-        assert said(claimed)[0].startswith(told)
-        # Even where it became theirs in some way.
-        assigned(case, mia)
-        form = {"action": "dismiss", "reason": REASON}
-        answer = unchanged(post(client, f"{CASES}{case.pk}/decide/", **form))
-        assert told in answer.content.decode()
+    client, form = entered(mia), {"action": "dismiss", "reason": REASON}
+    claimed = unchanged(post(client, f"{CASES}{reported.pk}/claim/"))
+    assert said(claimed)[0].startswith("You reported this")
+    # Even where it became theirs in some way.
+    assigned(reported, mia)
+    answer = unchanged(post(client, f"{CASES}{reported.pk}/decide/", **form))
+    assert "You reported this" in answer.content.decode()
+    # Who complained of them is not for them to see.
+    assigned(about_mia, mia)
+    for answer in (
+        client.get(f"{CASES}{about_mia.pk}/change/", follow=True),
+        unchanged(post(client, f"{CASES}{about_mia.pk}/claim/")),
+        unchanged(post(client, f"{CASES}{about_mia.pk}/decide/", **form)),
+        client.get(CASES),
+    ):
+        assert "Alice" not in answer.content.decode()
+    assert f"{CASES}{about_mia.pk}/" not in client.get(CASES).content.decode()
 
 
 def test_nobody_decides_about_their_equals_and_a_superuser_is_not_shut_out(

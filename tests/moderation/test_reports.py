@@ -15,6 +15,7 @@ from messaging.models import Message
 from messaging.services import delete_message, edit_message, send_message
 from messenger.errors import Invalid, NotFound
 from messenger.ids import Ref
+from moderation import reports
 from moderation.models import Case, Evidence, Notice, Report, Rule, WaitingMessage
 from moderation.reports import Match, find_or_report_message, flag, wait
 from moderation.services import claim, decide, report_message, report_person
@@ -295,6 +296,19 @@ def test_a_flag_joins_the_open_case(alice: User, bob: User, message: Message, ru
     flag(matches([message], rule))
     assert Case.objects.get() == case and Case.objects.get().reports_count == 3
     assert Evidence.objects.count() == 2
+
+
+def test_a_message_that_is_edited_again_and_again_fills_no_disk(
+    alice: User, bob: User, message: Message, rule: Rule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "ENOUGH", 3)
+    for number in range(5):
+        edit_message(bob, message=message.id, content=f"stupid {number}")
+        flag(matches([message], rule))
+    case = Case.objects.get()
+    assert (case.reports.count(), case.evidence.count(), case.reports_count) == (3, 3, 3)
+    report_message(alice, message=message.id, reason="abuse")
+    assert case.reports.count() == 4
 
 
 def test_a_flag_waits_for_nobody_who_holds_the_case(

@@ -18,7 +18,8 @@ from messaging.content import key_digest
 from messaging.models import Message
 from messaging.services import SendMessage, send_message, send_messages
 from messenger.errors import AwaitingReview, Conflict, ContentRejected, KeyReused
-from moderation.models import Case, WaitingMessage
+from moderation.models import Case, Rule, WaitingMessage
+from moderation.rules import screen
 from moderation.services import claim, decide, undo
 from moderation.waiting import refuse_message, release_message
 from tests.moderation.test_rules import make
@@ -200,3 +201,15 @@ def test_a_dismissed_case_lets_its_message_through(
     claim(mia, waiting.case)
     decide(mia, waiting.case, action="dismiss", reason="Nothing wrong.")
     assert again().replayed
+
+
+def test_nobody_says_that_it_was_refused_when_it_was_sent_meanwhile(
+    mia: User, waiting: WaitingMessage, again: Any
+) -> None:
+    Rule.objects.update(is_on=False)
+    screen.forget()
+    sent = again()
+    with pytest.raises(Conflict):
+        refuse_message(mia, waiting)
+    release_message(mia, waiting)
+    assert [message.id for message in Message.objects.all()] == [sent.message.id]

@@ -8,6 +8,7 @@ from chats.models import Chat
 from messenger.realtime import keeper
 from messenger.realtime.threads import in_db
 from presence import selectors, services
+from tests.chats.helpers import listen
 from tests.sockets import messenger_api, miniapp
 
 
@@ -27,6 +28,18 @@ def test_to_each_other_they_look_as_if_they_had_never_been_here(
         assert selectors.typing_in(viewer, group.id) == []
     unblock(alice, bob.id)
     assert selectors.online_contacts(bob) == [alice]
+
+
+def test_an_event_names_only_those_who_would_hear_of_it(
+    alice: User, bob: User, charlie: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody may be blocked by thousands: they are not sent around with every word."""
+    published = listen(monkeypatch)
+    for other in (alice, charlie):
+        block(other, bob.id)
+    services.heartbeat(bob)
+    services.set_typing(bob, chat=group.id, is_typing=True)
+    assert [event.hidden for event in published] == [[alice.id], [alice.id]]
 
 
 async def test_who_blocks_hears_that_the_other_has_gone_and_is_back_when_it_is_over(
