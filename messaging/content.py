@@ -18,6 +18,8 @@ MAX_TEXT = 4096
 MAX_PAYLOAD = 16 * 1024
 MAX_KEY = 255
 MAX_DEPTH = 32
+# The type of what the service itself tells people (`accounts.services.service_account`).
+NOTICE = "notice"
 
 # The escape of a NUL in JSON, and not the same six characters after an escaped backslash.
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -101,7 +103,7 @@ def words(content: str | None, payload: Any) -> str:
         if isinstance(item, str):
             found.append(item)
         elif isinstance(item, dict):
-            found.extend(item)
+            found.extend(map(str, item))
             rest.extend(item.values())
         elif isinstance(item, list | tuple):
             rest.extend(item)

@@ -1,6 +1,6 @@
 """Marking messages as read: receipts, and the positions from which unread is computed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from accounts.blocks import blockers
 from accounts.models import User
 from chats.changes import Changes, changes_to
 from chats.models import Membership
@@ -111,6 +112,8 @@ def read_locked(
     receipts = selectors.receipts_of(message.id for message in concerned)
     waiting = selectors.waiting_for(concerned, receipts)
 
+    quiet = _quiet(changes, members)
+
     outcomes: list[Read | MessengerError] = []
     new: list[Receipt] = []
     first_read: list[int] = []
@@ -129,6 +132,10 @@ def read_locked(
         read_at = next((at for id, _, at in readers if id == command.reader_id), None)
         if read_at is None and message.author_id != command.reader_id:
             read_at = changes.now_text
+            if (message.chat_id, command.reader_id) in quiet:
+                positions.setdefault(member.id, (member, []))[1].append(message.position)
+                outcomes.append(_outcome(message, member, read_at, readers, waiting))
+                continue
             reader_uuid = str(member.user.uuid)
             readers.append((command.reader_id, reader_uuid, read_at))
             new.append(Receipt(message_id=message.id, user_id=member.user_id, read_at=changes.now))
@@ -140,27 +147,49 @@ def read_locked(
                 read_again.append(message.id)
             message.status = AFTER_FIRST_READING_BY_SOMEBODY
             _record(changes, message, member, command, readers, waiting)
-        outcomes.append(
-            Read(
-                message_id=message.id,
-                message_uuid=str(message.uuid),
-                chat_id=message.chat_id,
-                chat_uuid=str(message.chat.uuid),
-                reader_id=member.user_id,
-                reader_uuid=str(member.user.uuid),
-                read_at=read_at,
-                read_by_all=bool(readers) and not waiting[message.id],
-                read_by=tuple(uuid for _, uuid, _ in readers),
-                first_read_at=readers[0][2] if readers else None,
-                status=message.status,
-            )
-        )
+        outcomes.append(_outcome(message, member, read_at, readers, waiting))
     Receipt.objects.bulk_create(new)
     status = AFTER_FIRST_READING_BY_SOMEBODY
     Message.objects.filter(id__in=first_read).update(first_read_at=changes.now, status=status)
     if read_again:
         Message.objects.filter(id__in=read_again).update(status=status)
     return outcomes, list(positions.values())
+
+
+def _quiet(changes: Changes, members: Mapping[tuple[int, int], Membership]) -> set[tuple[int, int]]:
+    """
+    The (chat id, reader id) of private chats between two who are apart. Reading there makes no
+    receipt, which would tell the other one that somebody is here. One query, none without such.
+    """
+    others: dict[tuple[int, int], tuple[int, int]] = {}
+    for chat_id, user_id in members:
+        if pair := changes.chats[chat_id].pair:
+            [other] = {int(id) for id in pair.split(":")} - {user_id}
+            others[chat_id, user_id] = (user_id, other)
+    blocked = blockers(others.values())
+    return {place for place, pair in others.items() if pair in blocked}
+
+
+def _outcome(
+    message: Message,
+    member: Membership,
+    read_at: str | None,
+    readers: Sequence[tuple[int, str, str]],
+    waiting: Mapping[int, int],
+) -> Read:
+    return Read(
+        message_id=message.id,
+        message_uuid=str(message.uuid),
+        chat_id=message.chat_id,
+        chat_uuid=str(message.chat.uuid),
+        reader_id=member.user_id,
+        reader_uuid=str(member.user.uuid),
+        read_at=read_at,
+        read_by_all=bool(readers) and not waiting[message.id],
+        read_by=tuple(uuid for _, uuid, _ in readers),
+        first_read_at=readers[0][2] if readers else None,
+        status=message.status,
+    )
 
 
 def _wanted(commands: Sequence[ReadMessage]) -> QuerySet[Message]:

@@ -25,7 +25,7 @@ from messaging.permits import Permits
 from messaging.status import AFTER_SENDING
 from messenger.batches import carry_out
 from messenger.bulk import insert_many, set_by_id
-from messenger.errors import ContentRejected, KeyReused, MessengerError, NotFound
+from messenger.errors import ContentRejected, Invalid, KeyReused, MessengerError, NotFound
 from messenger.held import Held
 from messenger.ids import Ref, uuid7
 from messenger.screening import Flagged, Holding, Verdict, screen, strictest
@@ -240,6 +240,9 @@ def _send_together(commands: Sequence[SendMessage], wait: bool) -> list[Sent | M
                 continue
             if refusal := permits.refusal(chat, command.author_id, member, changes.now):
                 outcomes.append(refusal)
+                continue
+            if command.type == contents.NOTICE and not member.is_service:
+                outcomes.append(Invalid.field("type", _("only the service itself sends notices")))
                 continue
             if command.reply_to is not None and reply_to_id is None:
                 outcomes.append(NotFound(_("The message that this replies to is not here.")))

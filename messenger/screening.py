@@ -77,7 +77,7 @@ class Screen(Protocol):
         """How many messages of these people wait."""
 
 
-class _Open:
+class Nothing:
     """Nothing is looked at."""
 
     def judge(self, text: str) -> Sequence[Verdict]:
@@ -96,7 +96,7 @@ class _Open:
         return {}
 
 
-_screen: Screen = _Open()
+_screen: Screen = Nothing()
 
 
 def register(screen: Screen) -> None:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.services import service_account
 from chats.services import find_or_create_chat
+from messaging.content import NOTICE
 from messaging.services import SendMessage, send_messages
 from messenger.errors import Internal, MessengerError, NotFound, RateLimited, Unavailable
 from messenger.times import iso
@@ -124,7 +125,7 @@ def _send(notices: list[Notice]) -> list[int]:
                 chat=None if one.person.is_active else chat.id,
                 recipient=one.person_id if one.person.is_active else None,
                 content=_sentences(one, appeal),
-                type="notice",
+                type=NOTICE,
                 payload=_payload(one, appeal),
                 key=f"notice:{one.id}",
                 judged=False,

@@ -31,6 +31,8 @@ pytestmark = [
 ]
 # How many come at once: fewer than a person may have sockets.
 AT_ONCE = 16
+# An id that nothing has.
+NOBODYS = 10**15
 COUNTED = [limit for limit in EVERY_LIMIT if limit.without_redis != "here"]
 
 
@@ -132,6 +134,11 @@ USES: dict[Limit, Callable[[Caller, Server, int], Awaitable[bool]]] = {
     ),
     limits.RESUMES: lambda me, server, n: me.resume(server),
     limits.STATS: lambda me, server, n: me.get(server, f"/api/v1/chats/{me.chat.id}/stats"),
+    limits.REPORTS: lambda me, server, n: me.post(
+        server, "/api/v1/reports", {"message_id": NOBODYS, "reason": "spam"}
+    ),
+    limits.BLOCKS: lambda me, server, n: me.post(server, "/api/v1/blocks", {"user_id": NOBODYS}),
+    limits.EXPORTS: lambda me, server, n: me.get(server, "/api/v1/me/export"),
 }
 
 

@@ -17,21 +17,24 @@ from accounts.services import service_account
 from chats.models import Chat
 from chats.services import add_member, create_chat, set_slow_mode, update_chat
 from messaging.events import MessageEdited
-from messaging.models import Message
+from messaging.models import Message, Receipt
 from messaging.services import (
     SendMessage,
     Sent,
     add_reaction,
     delete_message,
     edit_message,
+    read_message,
     restore_message,
     send_message,
     send_messages,
 )
+from messaging.unread import unread_counts
 from messenger import screening
 from messenger.errors import (
     AwaitingReview,
     ContentRejected,
+    Invalid,
     KeyReused,
     MessengerError,
     SlowMode,
@@ -62,6 +65,16 @@ def test_a_block_stops_private_messages_both_ways(alice: User, bob: User) -> Non
         add_reaction(bob, message=own.id, emoji="👍")
     unblock(alice, bob.id)
     assert send_message(bob, chat=chat.id, content="x").message
+
+
+def test_reading_tells_nothing_across_a_block(alice: User, bob: User, published: list[Any]) -> None:
+    said = send_message(bob, recipient=alice.id, content="x").message
+    block(alice, bob.id)
+    published.clear()
+    assert unread_counts(alice, [said.chat_id]) == {said.chat_id: 1}
+    assert read_message(alice, message=said.id).read_at is not None
+    assert unread_counts(alice, [said.chat_id]).get(said.chat_id, 0) == 0
+    assert published == [] and not Receipt.objects.exists()
 
 
 def test_who_is_blocked_is_told_what_anybody_is_told_who_writes_to_nobody(
@@ -107,6 +120,11 @@ def test_the_service_writes_to_everybody_and_nobody_to_it(alice: User, bob: User
         send_message(alice, chat=told.chat_id, content="y")
     with pytest.raises(Undeliverable):
         create_chat(alice, kind="group", name="x", members=[bob, service])
+
+
+def test_nobody_else_sends_what_looks_like_a_notice(alice: User, bob: User) -> None:
+    with pytest.raises(Invalid):
+        send_message(bob, recipient=alice.id, type="notice", content="You are banned.")
 
 
 def test_a_batch_asks_as_many_questions_for_many_as_for_one(
