@@ -3,16 +3,13 @@ The form in which texts and rules are compared: what looks the same is the same.
 
 `plain` is one case, without marks and without what nobody sees; `fold` is also one alphabet, since
 "сука" is easily written "cyka". The price: a Russian rule finds an English word that looks like it.
-A digit stands for several letters, 3 for "e" and for "з", so a text with digits among its letters
-is read several times (`readings`); a rule is taken at its word, "1xbet" is looked for with a 1.
+A digit may stand for letters, too: see `moderation.readings`.
 
 All of it is character by character, so what was found can be shown as it was written.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from itertools import product
 
 # Of one character that stands for many, such as a whole phrase in Arabic, nothing is made.
 MAX_PIECE = 4
@@ -36,21 +33,8 @@ LOOKALIKES = str.maketrans(
     "ıłøđħŧɑɡɩᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ",
     "abekmhopctyxisjhdqwlyeabezhikmvopctyxwilodhtagiabcdefghijklmnoprstuvwyz",
 )
-# What stands for letters: signs, and in each reading of a text the letter for each of them.
-STANDS_FOR = (
-    ("05678@9", ("osбtbag",)),
-    ("1!|", ("iii", "lll")),
-    ("34", ("ea", "зч")),
-    ("$", ("s", "c")),
-)
-# Letters one by one, "с.п.4.м", or a word: "сп4м", "$hit".
-_ONE = r"(?:[^\W_]|[@$!|])"
-SPELLED = re.compile(
-    rf"(?<!{_ONE}){_ONE}(?:(?:_|[^\w@$!|]){{1,3}}{_ONE}(?!{_ONE})){{2,}}+|{_ONE}++"
-)
-# An exclamation mark after a word is none of them.
-DISGUISED = re.compile(r"[\d@$]|[!|](?=[^\W_]|[@$])")
-LETTER = re.compile(r"[^\W\d_]")
+# A word; to Python digits are letters.
+WORD = re.compile(r"[^\W_]+")
 
 
 class _Pieces(dict[int, str]):
@@ -96,37 +80,6 @@ def plain(text: str) -> str:
 def fold(text: str) -> str:
     """As `plain`, in one alphabet."""
     return plain(text).translate(LOOKALIKES)
-
-
-def readings(folded: str) -> Iterator[str]:
-    """
-    What a folded text may say besides, if digits and signs stand for letters in it. Each reading
-    is as long as the text; there are eight at most, and for most texts none.
-    """
-    if not DISGUISED.search(folded):
-        return
-    places = [
-        (match.start(), match.end() - len(match[0]) + len(match[0].rstrip("!|")))
-        for match in SPELLED.finditer(folded)
-    ]
-    places = [
-        (start, end)
-        for start, end in places
-        if LETTER.search(folded, start, end) and DISGUISED.search(folded, start, end)
-    ]
-    if not places:
-        return
-    used = {sign for start, end in places for sign in folded[start:end]}
-    present = [(signs, choices) for signs, choices in STANDS_FOR if not used.isdisjoint(signs)]
-    signs = "".join([signs for signs, _ in present])
-    for chosen in product(*[choices for _, choices in present]):
-        table = str.maketrans(signs, "".join(chosen))
-        parts: list[str] = []
-        last = 0
-        for start, end in places:
-            parts += folded[last:start], folded[start:end].translate(table)
-            last = end
-        yield "".join([*parts, folded[last:]])
 
 
 def positions(text: str) -> list[int]:

@@ -183,7 +183,7 @@ def _looks(labels: Iterable[str]) -> str:
 
 def _look(label: str) -> str:
     label = _decoded(label.strip("-_"))
-    return label.translate(letters.LOOKALIKES) if label.isascii() else letters.fold(label)
+    return label if label.isascii() else letters.fold(label)
 
 
 def _decoded(label: str) -> str:

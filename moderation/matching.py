@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 
 from messenger.texts import Sentence, at_most, counted
 from moderation import letters
+from moderation.letters import WORD
 from moderation.links import Links, domain
 from moderation.models import Rule
-from moderation.phrases import WORD, Phrases
+from moderation.phrases import Phrases
 
 MAX_LINES, MAX_LINE = 2000, 100
 LEAST_LETTERS = 2

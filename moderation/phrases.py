@@ -10,23 +10,22 @@ and their lengths kept beside.
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 from moderation import letters
+from moderation.letters import WORD
+from moderation.readings import MOST_BETWEEN, Piece, Span, readings
 
-WORD = re.compile(r"[^\W_]+")
+RUN = re.compile(r"(.)\1*", re.DOTALL)
 DOUBLED = re.compile(r"([^\W_])\1")
 # From so many times on a letter stands for itself and for several.
 DRAWN_OUT = 3
-# Letters that stand alone: at least so many, with at most so much between two of them.
-LEAST_SPACED, MOST_BETWEEN = 3, 3
+# Letters that stand alone: at least so many.
+LEAST_SPACED = 3
 # What is a word though it is one letter: "и с п а м".
 LITTLE_WORDS = frozenset(letters.fold("авикосуя") + "aiu")
 # Between what was read in one way and in another: no phrase goes across.
 BREAK = "\n"
-
-Span = tuple[int, int]
 
 
 class Word(NamedTuple):
@@ -54,6 +53,7 @@ class Phrases:
     def __init__(self, patterns: Iterable[tuple[int, str]]) -> None:
         self._next: list[dict[str, int]] = [{}]
         self._ends: list[list[Entry]] = [[]]
+        self._most_words = 1
         for rule_id, line in patterns:
             self._add(rule_id, line)
         self._fallback = self._link()
@@ -63,7 +63,8 @@ class Phrases:
         if len(self._next) == 1:
             return {}
         found: dict[int, Span] = {}
-        for reading in (folded, *letters.readings(folded)):
+        plainly = [Piece(0, folded)]
+        for reading in (plainly, *readings(folded, around=self._most_words - 1)):
             words = _words(reading)
             row = f" {' '.join([word.letters for word in words])} "
             for entry, last in self._scan(row, _runs(words), found):
@@ -79,6 +80,7 @@ class Phrases:
         words = [Word(*_squeezed(word), 0, 0) for word in WORD.findall(folded)]
         if not words:
             return
+        self._most_words = max(self._most_words, len(words))
         row = f" {' '.join([word.letters for word in words])} "
         runs = tuple(_runs(words) or ())
         first, last = int(open_start), len(row) - open_end
@@ -136,18 +138,19 @@ def _same_runs(entry: Entry, runs: Sequence[int] | None, last: int) -> bool:
     return True
 
 
-def _words(text: str) -> list[Word]:
+def _words(reading: Sequence[Piece]) -> list[Word]:
     """The words of a text, then those that are there one letter at a time."""
-    matches = WORD.finditer(text)
-    if DOUBLED.search(text):
-        words = [Word(*_squeezed(m[0]), m.start(), m.end()) for m in matches]
-    else:
-        words = [Word(m[0], None, m.start(), m.end()) for m in matches]
-    spaced = list(_spaced(words))
-    if not spaced:
-        return words
-    joined = words
-    for run in spaced:
+    words: list[Word] = []
+    for start, text in reading:
+        if words:
+            words.append(Word(BREAK, None, 0, 0))
+        matches = WORD.finditer(text)
+        if DOUBLED.search(text):
+            words += [Word(*_squeezed(m[0]), start + m.start(), start + m.end()) for m in matches]
+        else:
+            words += [Word(m[0], None, start + m.start(), start + m.end()) for m in matches]
+    joined = list(words)
+    for run in _spaced(words):
         for some in _without_little_words(run):
             said, runs = _squeezed("".join([word.letters for word in some]))
             joined += Word(BREAK, None, 0, 0), Word(said, runs, some[0].start, some[-1].end)
@@ -195,9 +198,10 @@ def _without_little_words(run: list[Word]) -> Iterator[list[Word]]:
 
 def _squeezed(word: str) -> tuple[str, tuple[int, ...] | None]:
     """The word with one letter for each run, and how long the runs were."""
-    runs = [(letter, sum(1 for _ in same)) for letter, same in groupby(word)]
-    said = "".join([letter for letter, _ in runs])
-    return said, None if len(said) == len(word) else tuple([length for _, length in runs])
+    if not DOUBLED.search(word):
+        return word, None
+    lengths = tuple([match.end() - match.start() for match in RUN.finditer(word)])
+    return RUN.sub(r"\1", word), lengths
 
 
 def _runs(words: Sequence[Word]) -> list[int] | None:

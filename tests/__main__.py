@@ -38,7 +38,7 @@ BUSY = ("fuzz", "hostile", "project")
 # Seconds between words about how far it is.
 WORD = 10
 # Failures of a part that are heard again; more than that are no accident.
-HEARD_AGAIN = 5
+HEARD_AGAIN = 8
 
 
 def find_postgres() -> str:
