@@ -7,13 +7,18 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
+from accounts.admin_passwords import SetPassword
 from accounts.models import User, normal
+from messenger.errors import MessengerError
+from moderation.admin.acting import say
 from moderation.admin.audited import Audited
+from moderation.admin.lists import PlainList
 from moderation.admin.people import ModeratedPeople
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -51,14 +56,15 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(Audited, DjangoGroupAdmin):
+class GroupAdmin(Audited, PlainList, DjangoGroupAdmin):
     """Who may change what a group may do is a superuser, or could become one."""
 
 
 @admin.register(User)
-class UserAdmin(ModeratedPeople, Audited, DjangoUserAdmin):
+class UserAdmin(ModeratedPeople, Audited, PlainList, DjangoUserAdmin):
     form = ChangedUserForm
     add_form = NewUserForm
+    change_password_form = SetPassword
     list_display = ("name", "username", "is_active", "is_staff", "created_at")
     list_filter = ("is_active", "is_staff")
     ordering = ("-id",)
@@ -78,11 +84,6 @@ class UserAdmin(ModeratedPeople, Audited, DjangoUserAdmin):
         # Who may not see an e-mail must not find out letter by letter what it is.
         email = ("email",) if self._sees_emails(request) else ()
         return ("=id", "name", "username", *email)
-
-    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        if lookup.startswith("email") and not self._sees_emails(request):
-            return False
-        return super().lookup_allowed(lookup, value, request)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -112,16 +113,33 @@ class UserAdmin(ModeratedPeople, Audited, DjangoUserAdmin):
         # Deleting goes past the services: chats would lose their owners. Erase instead.
         return False
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        user: User | None = super().get_object(request, object_id, from_field)
+        if user is not None and request.method == "POST" and connection.in_atomic_block:
+            # Nobody bans, erases or demotes them until what was sent is judged and written.
+            user = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+        return user
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            return super().save_model(request, obj, form, change)
+        columns = {field.name for field in self.opts.concrete_fields}
+        obj.save(update_fields=columns.intersection(form.changed_data))
+
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""
     ) -> HttpResponse:
-        # The change and its entry in the audit log, or neither.
-        with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
+        try:
+            # The change and its entry in the audit log, or neither.
+            with transaction.atomic():
+                return super().user_change_password(request, id, form_url)
+        except MessengerError as error:
+            say(request, error)
+            return redirect("admin:accounts_user_changelist")
 
     def _in_reach(self, request: HttpRequest, user: User | None) -> bool:
         """Who could set the password of one with more powers would have those powers."""
-        if user is not None and (user.is_service or user.erased_at is not None):
+        if user is not None and (user.is_service or services.is_erased(user)):
             return False
         if user is None or request.user.is_superuser or user.pk == request.user.pk:
             return True

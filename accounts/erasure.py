@@ -11,11 +11,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Block, Ticket, User, fold
-from accounts.services import end_logins
-
-# In place of a password, while there is still something to be done about the account: whether the
-# messages go, too. No password is kept in such a form.
-PLAIN, WITH_MESSAGES = "!erasing", "!erasing with messages"
+from accounts.services import PLAIN, WITH_MESSAGES, end_logins
 
 
 def shut(user: User, *, messages: bool) -> None:

@@ -37,6 +37,10 @@ from messenger.texts import Sentence, at_most
 USERNAME = re.compile(r"[\w.+-]{2,64}")
 MAX_PASSWORD = 128
 
+# In place of a password, while an account is being erased: whether its messages go, too. No
+# password is kept in such a form.
+PLAIN, WITH_MESSAGES = "!erasing", "!erasing with messages"
+
 
 def register(*, email: str, password: str, username: str = "", name: str = "") -> User:
     """
@@ -178,16 +182,29 @@ def end_logins(user_id: int, *, reason: str, only: UUID | None = None) -> None:
         )
 
 
-def change_password(user: User, password: str) -> None:
-    """Set a new password; every login ends (`watch_people`). Invalid if it is weak."""
-    try:
-        validate_password(password, user=user)
-    except ValidationError as error:
-        raise Invalid(errors={"password": list(error.messages)}) from None
+def change_password(user: User, password: str | None) -> None:
+    """
+    Set a new password, or None, with which nobody signs in; every login ends (`watch_people`).
+    Invalid if it is weak, Conflict for an account that is erased or about to be.
+    """
+    if password is not None:
+        try:
+            validate_password(password, user=user)
+        except ValidationError as error:
+            raise Invalid(errors={"password": list(error.messages)}) from None
     # Hashing may have to wait for its turn, which a transaction should not.
     user.set_password(password)
     with transaction.atomic():
+        if is_erased(User.objects.select_for_update(no_key=True).get(id=user.id)):
+            raise Conflict(_("This account is erased."))
         user.save(update_fields=["password"])
+        if password is None:
+            end_logins(user.id, reason="password_changed")
+
+
+def is_erased(user: User) -> bool:
+    """Whether the account is erased, or what is left of that is only still to be done."""
+    return user.erased_at is not None or user.password in (PLAIN, WITH_MESSAGES)
 
 
 def watch_people() -> None:

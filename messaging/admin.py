@@ -41,6 +41,7 @@ class MessageAdmin(LookedAt):
     list_display = ("id", "chat", "author", "excerpt", "status", "created_at", "deleted_at")
     list_select_related = ("chat", "author")
     list_filter = (("deleted_at", admin.EmptyFieldListFilter),)
+    lookups = ("chat__id__exact",)
     search_fields = ("=id", "=chat__id", "author__username_key")
     ordering = ("-id",)
     readonly_fields = (

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.i18n import set_language
 
+from accounts.admin_passwords import password_url
 from messenger.apidocs.urls import urlpatterns as docs
 from messenger.pages.urls import urlpatterns as pages
 from messenger.protocols import routes
@@ -20,6 +21,7 @@ admin.site.index_title = _("Administration")
 urlpatterns = [
     *pages,
     dashboard_url(admin.site),
+    password_url(admin.site),
     path("admin/", admin.site.urls),
     # Without a token against forgery, for which every page would have to set a cookie: whoever
     # posts here from elsewhere changes the language and nothing else.

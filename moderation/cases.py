@@ -35,7 +35,7 @@ def claim(moderator: User, case: Case) -> None:
 def release(moderator: User, case: Case) -> None:
     """
     Give a case back: one's own, or, for who assigns cases, anybody's. Where nobody has it, nothing
-    happens. Conflict if it is closed.
+    happens. Conflict if it is closed, Forbidden for who has a part in it and does not have it.
     """
     must(moderator, "moderation.handle_case")
     with transaction.atomic():
@@ -43,6 +43,7 @@ def release(moderator: User, case: Case) -> None:
         if locked.assignee_id is not None:
             if locked.assignee_id != moderator.id:
                 must(moderator, "moderation.assign_case")
+                must_judge(moderator, locked)
             before = locked.assignee_id
             _assign(locked, None)
             record(moderator, "case.released", locked, assignee=before)
@@ -52,7 +53,7 @@ def release(moderator: User, case: Case) -> None:
 def assign(senior: User, case: Case, to: User) -> None:
     """
     Give a case to a moderator, whoever has it. Invalid for who is none, Conflict if it is closed,
-    Forbidden if `to` has a part in it.
+    Forbidden if either has a part in it.
     """
     must(senior, "moderation.assign_case")
     if not (to.is_staff and to.has_perm("moderation.handle_case")):
@@ -60,6 +61,7 @@ def assign(senior: User, case: Case, to: User) -> None:
     with transaction.atomic():
         locked = locked_open(case)
         if locked.assignee_id != to.id:
+            must_judge(senior, locked)
             must_judge(to, locked)
             before = locked.assignee_id
             _assign(locked, to)

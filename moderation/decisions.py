@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.services import is_erased
 from chats.models import Chat
 from messenger.errors import Conflict, Forbidden, Invalid
 from messenger.texts import one_of
@@ -66,7 +67,7 @@ def decide(
     nothing else. The person is told, and who reported it that it was looked at.
 
     Invalid for what can't be decided of this case, Forbidden for who may not or has not claimed it,
-    Conflict if it is closed or its chat is gone. Then nothing has happened.
+    Conflict if it is closed, or its chat or the account gone. Then nothing has happened.
     """
     must(moderator, "moderation.handle_case")
     if action not in Action.values:
@@ -81,6 +82,8 @@ def decide(
         _must_fit(moderator, found, action, until, remove)
         # One after the other of who is decided about in two cases: the longer mute counts.
         found.person = locked_person(found.person_id)
+        if action in SHUT_OUT and is_erased(found.person):
+            raise Conflict(_("This account is erased."))
         actions = [Action(action)]
         if action not in (Action.DISMISS, Action.REMOVE) and (remove or found.waiting_id):
             # First, while the chat is there.

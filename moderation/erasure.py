@@ -16,8 +16,9 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.erasure import WITH_MESSAGES, finish, shut, unfinished
+from accounts.erasure import finish, shut, unfinished
 from accounts.models import User
+from accounts.services import PLAIN, WITH_MESSAGES
 from chats.models import Chat, Membership, Mute
 from chats.services import leave_chat
 from messaging.models import Message, Revision
@@ -25,6 +26,7 @@ from messaging.services import delete_messages
 from messaging.status import AFTER_DELETION
 from messenger.errors import Conflict, Forbidden, MessengerError, NotFound
 from moderation import audit
+from moderation.cases import locked_person
 from moderation.models import Case, Evidence, Notice, Report, WaitingMessage
 from moderation.powers import must, must_outrank
 from moderation.words import LEAST, checked_reason
@@ -46,22 +48,29 @@ def erase(user: User, *, by: User | None, reason: str = "", messages: bool = Fal
     """
     The end of an account, for good: names, e-mail, password, logins, powers and what moderators
     were to be told of it go; the groups are left. What the person wrote stays, said by a deleted
-    account, unless `messages`; earlier texts of it go in any case. Again: what is left goes on.
+    account, unless `messages`; earlier texts of it go in any case. Again, before it is done: what
+    is left goes on, and the messages may go after all.
 
     `by` is the person themselves, who has the permission to erase people, with a reason, or None
-    for a command. Forbidden for superusers, whom nobody erases; Conflict for the service's account.
+    for a command. Forbidden for superusers, whom nobody erases; Conflict for the service's account,
+    and for one that is erased.
     """
     if user.is_service:
         raise Conflict(_("Notices come from this account."))
-    if user.is_superuser:
-        raise Forbidden(_("Take away this person's powers first."))
-    if by is not None and by.id != user.id:
-        must(by, "accounts.erase_user")
-        must_outrank(by, user)
-        reason = checked_reason(reason, least=LEAST)
     with transaction.atomic():
-        shut(user, messages=messages)
-        audit.record(by, "user.erased", user, reason=reason, messages=messages)
+        found = locked_person(user.id)
+        if found.is_superuser:
+            raise Forbidden(_("Take away this person's powers first."))
+        if by is not None and by.id != user.id:
+            must(by, "accounts.erase_user")
+            must_outrank(by, found)
+            reason = checked_reason(reason, least=LEAST)
+        if found.erased_at is not None:
+            raise Conflict(_("This account is erased."))
+        if found.password not in ((WITH_MESSAGES,) if messages else (PLAIN, WITH_MESSAGES)):
+            shut(user, messages=messages)
+            audit.record(by, "user.erased", user, reason=reason, messages=messages)
+    user.refresh_from_db()
     try:
         go_on(user, most=AT_ONCE)
     except (MessengerError, DatabaseError) as error:

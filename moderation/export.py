@@ -12,12 +12,14 @@ from typing import Any, TypedDict
 import orjson
 from django.db.models import Count, Max, Min
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.blocks import blocks_of
 from accounts.models import Login, User
 from chats.models import Membership, Mute
 from chats.selectors import overviews
 from messaging.models import Message, Reaction, Receipt, Revision
+from messenger.errors import Conflict
 from messenger.schemas import Json, Time, Uuid
 from messenger.snapshot import snapshot
 from messenger.times import iso
@@ -174,8 +176,11 @@ class Export(TypedDict):
 def export_of(user: User) -> bytes:
     """
     The document (`Export`), as everything was at one moment. It is put together page by page: a
-    hundred thousand messages take 30 MB as JSON, and never much more.
+    hundred thousand messages take 30 MB as JSON, and never much more. Conflict for the service's
+    account, in which everybody's notices are.
     """
+    if user.is_service:
+        raise Conflict(_("Notices come from this account."))
     out = BytesIO()
     with snapshot():
         user = User.objects.get(id=user.id)

@@ -17,7 +17,7 @@ from messaging.models import Message
 from messenger.errors import Forbidden, NotFound
 from moderation.audit import record
 from moderation.models import Appeal, Case, Decision, Evidence, Report
-from moderation.powers import must
+from moderation.powers import must, must_judge
 
 # Of the evidence of one case, as much as a page can show.
 MOST_EVIDENCE = 20
@@ -39,11 +39,10 @@ def evidence_for(moderator: User, case: Case) -> list[Evidence]:
     """
     What was frozen for a case, the latest of it, the oldest first: for who has claimed it, and for
     who assigns cases, whose looking is noted in the audit log. Forbidden for anybody else, and for
-    whom it is about.
+    who could not judge the case.
     """
     must(moderator, "moderation.view_case")
-    if case.person_id == moderator.id:
-        raise Forbidden(_("This is about you: somebody else decides."))
+    must_judge(moderator, case)
     with transaction.atomic():
         if case.assignee_id != moderator.id:
             if not moderator.has_perm("moderation.assign_case"):

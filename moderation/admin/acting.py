@@ -72,12 +72,17 @@ def attempt(
         act()
     except MessengerError as error:
         named = f"{about}: " if about else ""
-        for sentence in sentences(error):
-            messages.error(request, f"{named}{sentence}")
+        say(request, error, named)
         return False
     if done:
         messages.success(request, str(done))
     return True
+
+
+def say(request: HttpRequest, error: MessengerError, named: str = "") -> None:
+    """Tell whoever acted why not, on the next page."""
+    for sentence in sentences(error):
+        messages.error(request, f"{named}{sentence}")
 
 
 def refused(form: forms.Form, error: MessengerError) -> None:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
+from moderation.admin.acting import person_of
 from moderation.admin.looked_at import LookedAt
 from moderation.models import Appeal
 
@@ -46,6 +47,10 @@ class AppealAdmin(LookedAt):
     search_fields = ("=decision__case__id", "decision__person__username_key")
     search_help_text = _("The number of a case, or the username of a person")
     ordering = ("id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Appeal]:
+        # Who decided about somebody is not for them to see.
+        return super().get_queryset(request).exclude(decision__person=person_of(request))
 
     @admin.display(description=_("appeal"), ordering="id")
     def number(self, appeal: Appeal) -> int:

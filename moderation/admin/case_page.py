@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.backends import LoginBackend
 from accounts.models import User
-from messenger.errors import MessengerError
+from messenger.errors import Forbidden, MessengerError
 from messenger.texts import Sentence
 from moderation import services
 from moderation.admin.acting import (
@@ -30,6 +30,7 @@ from moderation.admin.acting import (
 from moderation.admin.decision_form import DecisionForm
 from moderation.admin.evidence_seen import evidence_seen
 from moderation.models import Appeal, Case, Decision, Report
+from moderation.powers import must_judge
 
 # The most of them on a page: a thing may be reported by a thousand people.
 MOST_REPORTS = 50
@@ -68,7 +69,10 @@ def shown(
     """
     moderator: User = person_of(request)
     mine = case.assignee_id == moderator.pk
-    may_look = mine or moderator.has_perm("moderation.assign_case")
+    assigns = moderator.has_perm("moderation.assign_case")
+    seen = mine or (assigns and looking)
+    frozen = evidence_seen(moderator, case) if seen else None
+    may_look = frozen is not None if seen else assigns and _judges(moderator, case)
     open_now = case.state == Case.State.OPEN
     handles = moderator.has_perm("moderation.handle_case")
     reports = case.reports.select_related("reporter", "rule").order_by("-id")
@@ -89,8 +93,8 @@ def shown(
         "reports": reports[:MOST_REPORTS],
         "more_reports": max(0, reports_count - MOST_REPORTS),
         "may_look": may_look,
-        "seen": mine or looking,
-        "evidence": evidence_seen(moderator, case) if mine or (may_look and looking) else None,
+        "seen": seen,
+        "evidence": frozen,
         "form": (form or DecisionForm(moderator, case)) if open_now and mine and handles else None,
         "usual_reasons": USUAL_REASONS,
         "decisions": [
@@ -100,9 +104,7 @@ def shown(
         "history": _history(case)[:MOST_HISTORY],
         "counts": _counts(case),
         "next": _next(moderator, case),
-        "handlers": _handlers()
-        if open_now and moderator.has_perm("moderation.assign_case")
-        else (),
+        "handlers": _handlers() if open_now and assigns else (),
         "person_link": _may_see(moderator, "accounts", "user"),
         "chat_link": _may_see(moderator, "chats", "chat"),
     }
@@ -260,6 +262,14 @@ def _handlers() -> QuerySet[User]:
     """Who may be given a case."""
     able: QuerySet[User] = LoginBackend().with_perm("moderation.handle_case")
     return able.filter(is_staff=True).order_by("username_key")
+
+
+def _judges(moderator: User, case: Case) -> bool:
+    try:
+        must_judge(moderator, case)
+    except Forbidden:
+        return False
+    return True
 
 
 def _may_undo(moderator: User, decision: Decision) -> bool:

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from moderation import services
 from moderation.admin import case_page
 from moderation.admin.acting import attempt, person_of
+from moderation.admin.lists import PlainList
 from moderation.models import Case, Report
 
 REASONS = dict(Report.Reason.choices)
@@ -89,7 +90,7 @@ class CaseList(ChangeList):
 
 
 @admin.register(Case)
-class CaseAdmin(admin.ModelAdmin):
+class CaseAdmin(PlainList):
     list_display = (
         *("number", "person", "reasons", "reports_count", "age", "assigned", "kind", "chat"),
         "state",

@@ -5,8 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from moderation.admin.lists import PlainList
 
-class LookedAt(admin.ModelAdmin):
+
+class LookedAt(PlainList):
     """Nothing is added, changed or deleted here, whatever permissions somebody has."""
 
     show_full_result_count = False

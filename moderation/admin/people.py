@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from messenger.errors import Forbidden
 from moderation import services
 from moderation.admin.act_page import act_page
 from moderation.admin.acting import (
@@ -118,8 +119,9 @@ class ModeratedPeople(admin.ModelAdmin):
         def act(said: dict[str, Any]) -> HttpResponse:
             if user != moderator:
                 must_outrank(moderator, user)
+            everything = services.export_of(user)
             record(moderator, "user.exported", user, reason=said["reason"])
-            answer = HttpResponse(services.export_of(user), content_type="application/json")
+            answer = HttpResponse(everything, content_type="application/json")
             answer["Content-Disposition"] = f'attachment; filename="person-{user.pk}.json"'
             answer["Cache-Control"] = "no-store"
             return answer
@@ -146,6 +148,11 @@ class ModeratedPeople(admin.ModelAdmin):
                     raise forms.ValidationError(_("This is not the username."))
                 return user.username
 
+        def act(said: dict[str, Any]) -> None:
+            if user == moderator:
+                raise Forbidden(_("Your own account you delete on the page, with your password."))
+            services.erase(user, by=moderator, reason=said["reason"], messages=said["messages"])
+
         return act_page(
             request,
             self,
@@ -159,9 +166,7 @@ class ModeratedPeople(admin.ModelAdmin):
             button=_("Erase for ever"),
             danger=True,
             form_class=Form,
-            act=lambda said: services.erase(
-                user, by=moderator, reason=said["reason"], messages=said["messages"]
-            ),
+            act=act,
             done=_("The account is erased."),
         )
 
@@ -199,8 +204,8 @@ class ModeratedPeople(admin.ModelAdmin):
 
 
 def _section(moderator: User, user_id: int) -> dict[str, Any] | None:
-    """What the person's page says of moderation."""
-    if not moderator.has_perm("moderation.view_case"):
+    """What the person's page says of moderation; to nobody of themselves."""
+    if not moderator.has_perm("moderation.view_case") or moderator.pk == user_id:
         return None
     user = User.objects.filter(pk=user_id).first()
     if user is None:
@@ -213,8 +218,8 @@ def _section(moderator: User, user_id: int) -> dict[str, Any] | None:
         "cases": Case.objects.filter(person=user, state=Case.State.OPEN).select_related("assignee"),
         "decisions": decisions.order_by("-id")[:MOST],
         "mutes": user.mutes.filter(until__gt=now).select_related("chat"),
-        "may_open": not gone and able("moderation.handle_case") and user != moderator,
-        "may_appoint": not gone and able("accounts.appoint") and user != moderator,
+        "may_open": not gone and able("moderation.handle_case"),
+        "may_appoint": not gone and able("accounts.appoint"),
         "may_export": not gone and able("accounts.export_user"),
         "may_erase": not gone and able("accounts.erase_user"),
     }

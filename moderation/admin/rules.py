@@ -15,11 +15,14 @@ from django.views.decorators.http import require_POST
 from messenger.errors import MessengerError
 from messenger.plots import plot, whole
 from moderation.admin.acting import attempt, must_have, person_of, sentences
+from moderation.admin.lists import PlainList
 from moderation.matching import problems
 from moderation.models import Rule
 from moderation.rules import delete_rule, save_rule, switch
-from moderation.trial import Trial, trial
+from moderation.trial import Trial, try_rule
 
+# The page would rather say less than let somebody wait, and the server with them.
+MOST_SECONDS = 8.0
 PERIODS = {1: _("A day"), 7: _("7 days"), 30: _("30 days")}
 
 
@@ -44,7 +47,7 @@ class RuleForm(forms.ModelForm):
 
 
 @admin.register(Rule)
-class RuleAdmin(admin.ModelAdmin):
+class RuleAdmin(PlainList):
     form = RuleForm
     list_display = ("id", "name", "kind", "mode", "in_private", "is_on", "changed_at")
     list_display_links = ("id", "name")
@@ -92,12 +95,14 @@ class RuleAdmin(admin.ModelAdmin):
         delete_rule(person_of(request), obj)
 
     def try_it(self, request: HttpRequest, rule_id: int) -> HttpResponse:
-        """The dry run: how often the rule would have found something, and what, but not where."""
+        """
+        The dry run: how often the rule would have found something, and what, but not where. It is
+        done by POST, since it costs something and the audit log tells of it.
+        """
         must_have(request, "moderation.change_rule")
         rule = self._rule(rule_id)
-        asked = request.GET.get("days")
+        asked = request.POST.get("days")
         days = next((one for one in PERIODS if str(one) == asked), 7)
-        found = trial(rule, days=days)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Try it"),
@@ -105,16 +110,15 @@ class RuleAdmin(admin.ModelAdmin):
             "opts": self.opts,
             "rule": rule,
             "periods": [(one, label, one == days) for one, label in PERIODS.items()],
-            "found": found,
-            "figures": _figures(found),
-            "by": _("by day"),
-            "plot": plot(
-                "matches",
-                str(_("Messages that match")),
-                [date_format(day, "DATE_FORMAT") for day, _count in found.by_day],
-                [count for _day, count in found.by_day],
-            ),
         }
+        if request.method == "POST":
+            try:
+                found = try_rule(person_of(request), rule, days=days, seconds=MOST_SECONDS)
+            except MessengerError as error:
+                for sentence in sentences(error):
+                    messages.error(request, str(sentence))
+                return redirect("admin:moderation_rule_try", rule_id)
+            context |= _shown(found)
         return render(request, "admin/moderation/rule/try.html", context)
 
     def switch(self, request: HttpRequest, rule_id: int) -> HttpResponse:
@@ -132,6 +136,20 @@ class RuleAdmin(admin.ModelAdmin):
         if rule is None:
             raise Http404
         return rule
+
+
+def _shown(found: Trial) -> dict[str, Any]:
+    return {
+        "found": found,
+        "figures": _figures(found),
+        "by": _("by day"),
+        "plot": plot(
+            "matches",
+            str(_("Messages that match")),
+            [date_format(day, "DATE_FORMAT") for day, _count in found.by_day],
+            [count for _day, count in found.by_day],
+        ),
+    }
 
 
 def _figures(found: Trial) -> list[tuple[Any, str]]:

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils.timezone import now
 
-from accounts import services
+from accounts import admin_passwords, services
+from accounts.erasure import shut, unfinished
 from accounts.models import User
 from moderation.models import AuditEntry
 from tests.people import PASSWORD, make_user, post, token
@@ -232,7 +234,7 @@ def test_who_may_not_see_emails_finds_none_by_looking_for_them(alice: User) -> N
         html = vera.get(path).content.decode()
         assert "alice" in html and "@example.org" not in html
     assert b"0 users" in vera.get(f"{LIST}?q=@example.org").content
-    for lookup in ("email", "email__startswith", "email_key", "email_key__contains"):
+    for lookup in ("email", "email__startswith", "email_key", "email_key__contains", "blocks"):
         assert vera.get(f"{LIST}?{lookup}=a").status_code == 400
     # Nor is one changed by who does not see it.
     blind = entered(moderator("boris", "view_user", "change_user"))
@@ -251,6 +253,82 @@ def test_a_new_password_set_there_ends_the_logins(mark: User, alice: User) -> No
     assert entered(mark).post(f"{LIST}{alice.pk}/password/", password).status_code == 302
     assert alice.logins.get().end_reason == "password_changed"
     assert services.log_in("alice", NEW)
+
+
+def test_so_does_taking_a_password_away(mark: User, alice: User) -> None:
+    services.start_login(alice)
+    form = {"usable_password": "false", "unset-password": "yes"}
+    assert entered(mark).post(f"{LIST}{alice.pk}/password/", form).status_code == 302
+    assert alice.logins.get().end_reason == "password_changed"
+    assert not again(alice).has_usable_password()
+
+
+def test_what_happens_meanwhile_is_not_undone_by_a_form(
+    mark: User, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = services.problems
+
+    def problems(person: User) -> Any:
+        services.ban(alice)
+        User.objects.filter(pk=alice.pk).update(email="new@example.org", email_key="new")
+        return judge(person)
+
+    monkeypatch.setattr(services, "problems", problems)
+    entered(mark).post(page(alice), form_of(alice, name="Alicia"))
+    left = again(alice)
+    assert (left.name, left.is_active, left.email) == ("Alicia", False, "new@example.org")
+    assert left.banned_at is not None and left.email_key == "new"
+
+
+def own_password(client: Client) -> Any:
+    form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    return client.post("/admin/password_change/", form)
+
+
+def set_password(client: Client, user: User) -> Any:
+    form = {"password1": NEW, "password2": NEW, "usable_password": "true"}
+    return client.post(f"{LIST}{user.pk}/password/", form, follow=True)
+
+
+def just_before_a_password_is_written(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
+    def change(user: User, password: str | None) -> None:
+        act()
+        services.change_password(user, password)
+
+    monkeypatch.setattr(admin_passwords, "change_password", change)
+
+
+def test_nor_by_a_new_password(
+    olga: User, mark: User, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def demote() -> None:
+        User.objects.filter(pk__in=[mark.pk, alice.pk]).update(is_staff=False, banned_at=now())
+
+    client = entered(mark)
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    just_before_a_password_is_written(monkeypatch, demote)
+    assert own_password(client).status_code == 302
+    assert set_password(entered(olga), alice).status_code == 200
+    for user in (again(mark), again(alice)):
+        assert (user.is_staff, user.check_password(NEW)) == (False, True)
+        assert user.banned_at is not None
+
+
+def test_an_account_that_is_being_erased_gets_no_password(
+    olga: User, mark: User, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = entered(mark)
+    shut(alice, messages=True)
+    assert set_password(client, alice).status_code == 403
+    assert client.post(page(alice), form_of(alice, name="New")).status_code == 403
+    bob = make_user("bob")
+    just_before_a_password_is_written(monkeypatch, lambda: shut(bob, messages=True))
+    assert b"This account is erased." in set_password(client, bob).content
+    just_before_a_password_is_written(monkeypatch, lambda: shut(mark, messages=True))
+    refused = own_password(client)
+    assert refused.status_code == 200 and b"This account is erased." in refused.content
+    assert unfinished().filter(pk=mark.pk, password=services.WITH_MESSAGES).exists()
+    assert all(again(user).username.startswith("erased-") for user in (alice, mark))
 
 
 def test_somebody_added_there_signs_in_everywhere(api: Client, mark: User) -> None:

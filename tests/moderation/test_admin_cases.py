@@ -13,6 +13,7 @@ from chats.models import Chat
 from chats.mutes import mutes_of
 from messaging.models import Message
 from messaging.services import delete_message, edit_message, send_message
+from moderation import trial
 from moderation.models import AuditEntry, Case, Decision, Rule, WaitingMessage
 from moderation.rules import save_rule, switch
 from moderation.services import appeal, claim, decide, report_message, report_person
@@ -302,7 +303,7 @@ def test_the_page_of_a_case_takes_as_many_queries_with_much_on_it(
 ) -> None:
     client = entered(mia)
     shown(client, mine)
-    with django_assert_num_queries(18) as counted:
+    with django_assert_num_queries(20) as counted:
         shown(client, mine)
     few = len(counted)
     for number in range(15):
@@ -339,7 +340,9 @@ def test_a_rule_is_written_tried_switched_on_and_deleted(
     client.post(f"{rules}add/", {**form, "patterns": "casino", "is_on": "on"})
     rule = Rule.objects.get()
     assert not rule.is_on and AuditEntry.objects.latest("number").action == "rule.added"
-    html = client.get(f"{rules}{rule.pk}/try/").content.decode()
+    html = client.get(f"{rules}{rule.pk}/try/?days=7").content.decode()
+    assert "CASINO" not in html and AuditEntry.objects.count() == 1
+    html = client.post(f"{rules}{rule.pk}/try/", {"days": "7"}).content.decode()
     assert "<dd>2</dd>" in html and "CASINO" in html and "between us" not in html
     assert "come to the" not in html
     client.post(f"{rules}{rule.pk}/switch/", {"on": "yes"})
@@ -358,7 +361,30 @@ def test_a_rule_is_written_tried_switched_on_and_deleted(
     assert not Rule.objects.exists()
     actions = AuditEntry.objects.order_by("number").values_list("action", flat=True)
     switched = ["rule.switched", "rule.changed", "rule.switched"]
-    assert list(actions) == ["rule.added", *switched, "rule.deleted"]
+    assert list(actions) == ["rule.added", "rule.tried", *switched, "rule.deleted"]
+
+
+def test_a_trial_that_took_too_long_says_so_and_a_second_one_has_to_wait(
+    sara: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_message(bob, chat=group.id, content="a casino")
+    rule = Rule.objects.create(name="Spam", kind="words", patterns="casino", mode="hold")
+    client, page = entered(sara), f"/admin/moderation/rule/{rule.pk}/try/"
+    monkeypatch.setattr("moderation.admin.rules.MOST_SECONDS", 0.0)
+    html = client.post(page).content.decode()
+    assert "only the newest 0 were looked at" in html and "was stopped" in html
+    with trial._one_at_a_time:
+        answer = client.post(page, follow=True)
+    assert said(answer) == ["A rule is being tried at this moment. Try it again in some seconds."]
+    assert AuditEntry.objects.filter(action="rule.tried").count() == 1
+
+
+def test_a_trial_is_not_to_be_had_from_another_site(sara: User) -> None:
+    rule = Rule.objects.create(name="Spam", kind="words", patterns="casino", mode="hold")
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(sara)
+    assert browser.post(f"/admin/moderation/rule/{rule.pk}/try/").status_code == 403
+    assert not AuditEntry.objects.exists()
 
 
 def test_the_audit_log_is_searched_by_what_was_done_by_whom_and_to_what(

@@ -152,6 +152,47 @@ def test_nobody_decides_about_themselves_or_what_they_reported(
     assert f"{CASES}{about_mia.pk}/" not in client.get(CASES).content.decode()
 
 
+def test_of_what_one_reported_one_sees_no_evidence(
+    sara: User, bob: User, group: Chat, message: Message, unchanged: Any
+) -> None:
+    group.memberships.create(user=sara)
+    case = report_message(sara, message=message.pk, reason="abuse").case
+    client = entered(sara)
+    for answer in (
+        client.get(f"{CASES}{case.pk}/change/"),
+        unchanged(post(client, f"{CASES}{case.pk}/evidence/")),
+    ):
+        page = answer.content.decode()
+        assert "You are all stupid" not in page and "Show the evidence" not in page
+
+
+def test_ones_own_page_says_nothing_of_ones_cases(
+    mia: User, sara: User, alice: User, bob: User
+) -> None:
+    case = report_person(alice, user=mia.pk, reason="abuse").case
+    (decision,) = decide(sara, assigned(case, sara), action="warn", reason=REASON)
+    appeal(mia, decision.pk, text="No!")
+    report_person(alice, user=mia.pk, reason="spam")
+    own, seen = (entered(user).get(f"{PEOPLE}{mia.pk}/change/") for user in (mia, sara))
+    assert f"{CASES}{case.pk}/" in seen.content.decode()
+    assert CASES.encode() + b"1" not in own.content and REASON not in own.content.decode()
+    assert own.context["moderation"] is None
+    appeals = "/admin/moderation/appeal/"
+    assert entered(mia).get(appeals).context["cl"].result_count == 0
+    assert entered(sara).get(appeals).context["cl"].result_count == 1
+
+
+def test_ones_own_account_is_not_erased_in_the_admin(adam: User, unchanged: Any) -> None:
+    erase = post(entered(adam), f"{PEOPLE}{adam.pk}/erase/", username="adam", reason=REASON)
+    assert "Your own account you delete" in unchanged(erase).content.decode()
+
+
+def test_the_account_of_notices_is_not_exported(root_user: User, unchanged: Any) -> None:
+    service = accounts.service_account()
+    export = post(entered(root_user), f"{PEOPLE}{service.pk}/export/", reason=REASON)
+    assert "Notices come from this account." in unchanged(export).content.decode()
+
+
 def test_nobody_decides_about_their_equals_and_a_superuser_is_not_shut_out(
     sara: User, sam: User, root_user: User, alice: User, adam: User, unchanged: Any
 ) -> None:

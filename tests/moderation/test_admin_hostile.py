@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from django.contrib.admin import site
 from django.test import Client
 
 from accounts.models import User
@@ -13,6 +14,7 @@ from chats.models import Chat
 from chats.services import create_chat
 from messaging.models import Message
 from moderation import evidence
+from moderation.admin.lists import PlainList
 from moderation.models import Appeal, Case, Decision, Opening, Report, Rule
 from moderation.services import open_chat
 from tests.hostile.inputs import FORM, STRANGE_QUERIES, TEXTS
@@ -61,7 +63,10 @@ class Harmful(HTMLParser):
 
 
 def judge(client: Client, path: str) -> str:
-    answer = client.get(path)
+    return judged(client.get(path), path)
+
+
+def judged(answer: Any, path: str) -> str:
     assert answer.status_code == 200, (path, answer.status_code)
     page = str(answer.content.decode())
     assert Harmful(page).found == [], path
@@ -122,10 +127,11 @@ def test_whatever_was_written_is_only_text_on_every_page(root: Client, root_user
                 f"{CHATS}{case.chat_id}/change/",
                 f"{MESSAGES}{case.message_id}/change/",
                 f"{RULES}{rule.pk}/change/",
-                f"{RULES}{rule.pk}/try/",
                 f"/admin/moderation/opening/{Opening.objects.latest('pk').pk}/change/",
             )
         ]
+        path = f"{RULES}{rule.pk}/try/"
+        pages.append(judged(root.post(path), path))
         if name == "a template":
             assert all("{{7*7}}" in page for page in pages[:4])
         if name == "a script":
@@ -174,6 +180,70 @@ def test_whatever_is_asked_of_a_list_is_no_crash(root: Client) -> None:
             # What is no address over HTTP either.
             answer = root.get(f"{path}?{query if query.isascii() else quote(query)}")
             assert answer.status_code < 500, (path, query)
+
+
+def test_a_list_is_asked_only_what_its_filters_ask(root: Client, bob: User) -> None:
+    """The rest would say what is in columns that are not shown, or keep the database busy."""
+    asked = (
+        *("name__regex=^(a%2B)%2B$", "id__regex=(", "id__range=1", "created_at__year=99999999999"),
+        *("payload__contains=x", "chat=99999999999999999999", f"blocks={bob.pk}", "id__gt=1"),
+        *("password__startswith=md5", "message__content__startswith=a", "kind__regex=(a%2B)%2B"),
+        *("is_active__exact__exact=1", "permissions=1", "id=1", "moderator__username__in=a"),
+    )
+    for path in LISTS:
+        for query in asked:
+            assert root.get(f"{path}?{query}").status_code == 400, (path, query)
+    assert all(isinstance(one, PlainList) for one in site._registry.values())
+
+
+def test_what_filters_ask_is_answered_and_the_impossible_refused(
+    root: Client, root_user: User, group: Chat
+) -> None:
+    open_chat(root_user, chat=group, reason="Asked for")
+    answered = {
+        PEOPLE: ("is_active__exact=1", "is_staff__exact=0", "o=-2&is_active__exact=1"),
+        CHATS: ("kind__exact=group", "is_open__exact=1", "deleted_at__isempty=1"),
+        MESSAGES: (f"chat__id__exact={group.pk}", "deleted_at__isempty=0"),
+        RULES: ("is_on__exact=1", "mode__exact=hold", "kind__exact=words"),
+        CASES: ("kind__exact=message", "state=all&whose=mine&reason=spam"),
+        "/admin/moderation/appeal/": ("outcome=all",),
+    }
+    for path, queries in answered.items():
+        for query in queries:
+            assert root.get(f"{path}?{query}").status_code == 200, (path, query)
+    for path, query in (
+        (PEOPLE, "is_active__exact=x"),
+        (CHATS, "deleted_at__isempty=x"),
+        (MESSAGES, "chat__id__exact=x"),
+    ):
+        assert root.get(f"{path}?{query}").headers["Location"] == f"{path}?e=1"
+    for query in ("kind__exact=%00", "kind__in=%00", "kind__isnull=%00", "kind__exact=" + "9" * 40):
+        for path in (CASES, CHATS, RULES):
+            assert root.get(f"{path}?{query}").status_code in (200, 302), (path, query)
+    look = {"app_label": "moderation", "model_name": "case", "field_name": "person"}
+    assert root.get("/admin/autocomplete/", {**look, "term": "\x00"}).status_code == 200
+
+
+def test_what_is_not_in_a_list_is_not_chosen(root: Client, bob: User) -> None:
+    actions = {
+        PEOPLE: "ban",
+        CHATS: "close",
+        MESSAGES: "remove",
+        CASES: "claim",
+        "/admin/auth/group/": "delete_selected",
+    }
+    for path, action in actions.items():
+        for chosen in ("x", "\x00", "9" * 23, "-1", "", "1.0", "٣"):
+            form = {"action": action, "_selected_action": [bob.pk, chosen], "reason": "Because so"}
+            answer = root.post(path, form)
+            assert (answer.status_code, answer.headers["Location"]) == (302, path), chosen
+            assert b"This is not in the list." in root.get(path).content
+    assert User.objects.get(pk=bob.pk).is_active
+
+
+def test_a_number_that_no_database_holds_is_no_crash(root: Client, bob: User) -> None:
+    form = {"username": "bob", "email": bob.email, "name": "Bob", "groups": "9" * 23}
+    assert root.post(f"{PEOPLE}{bob.pk}/change/", form).status_code in (200, 400)
 
 
 @pytest.mark.once

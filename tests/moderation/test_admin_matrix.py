@@ -169,6 +169,7 @@ DONE = [
     Act("moderation/rule/{rule}/change/", "LLnddd", RULE),
     Act("moderation/rule/{rule}/delete/", "LLnddd", {"post": "yes"}),
     Act("moderation/rule/{rule}/switch/", "LLnddd", {"on": "yes"}),
+    Act("moderation/rule/{rule}/try/", "LLnddd", {"days": "30"}),
     Act("auth/group/add/", "LLnnnd", {"name": "Others"}),
     Act("auth/group/{group}/change/", "LLnnnd", {"name": "Others"}),
     Act("auth/group/{group}/delete/", "LLnnnd", {"post": "yes"}),

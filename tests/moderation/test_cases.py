@@ -105,6 +105,28 @@ def test_who_has_a_part_in_a_case_does_not_get_it(
     assert not audited()
 
 
+def test_nor_does_who_has_a_part_in_it_move_it_or_see_its_evidence(
+    alice: User, bob: User, charlie: User, mia: User, max: User, sara: User, sam: User
+) -> None:
+    reported = report_person(sara, user=bob.id, reason="abuse").case
+    equal, about = (report_person(alice, user=one.id, reason="abuse").case for one in (sam, sara))
+    for case in (reported, equal, about):
+        Case.objects.filter(id=case.id).update(assignee=mia)
+    before = audited()
+    for case in (reported, equal, about):
+        for act in (release, partial(assign, to=max), evidence_for):
+            with pytest.raises(Forbidden):
+                act(sara, case)
+    # Even of what is one's own by now: that can only be given back.
+    mine = report_person(alice, user=charlie.id, reason="abuse").case
+    claim(mia, mine)
+    report_person(mia, user=charlie.id, reason="abuse")
+    with pytest.raises(Forbidden):
+        evidence_for(mia, mine)
+    release(mia, mine)
+    assert [one[0] for one in audited()[len(before) :]] == ["case.claimed", "case.released"]
+
+
 def test_a_case_about_staff_is_for_who_is_above_them(
     alice: User, mia: User, max: User, sara: User, sam: User, adam: User, root_user: User
 ) -> None:

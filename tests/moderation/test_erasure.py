@@ -15,7 +15,15 @@ from accounts.erasure import unfinished
 from accounts.events import LoginsEnded
 from accounts.models import Block, Login, Ticket, User
 from accounts.selectors import active_users
-from accounts.services import ban, end_bans, log_in, register, service_account, start_login
+from accounts.services import (
+    ban,
+    change_password,
+    end_bans,
+    log_in,
+    register,
+    service_account,
+    start_login,
+)
 from accounts.tokens import read_access
 from chats.events import ChatDeleted, MemberLeft, RoleChanged
 from chats.models import Chat, Membership, Mute
@@ -26,9 +34,10 @@ from messaging.models import Message, Revision
 from messaging.services import edit_message, send_message
 from messenger.errors import Conflict, Forbidden, Invalid, Unavailable, WrongCredentials
 from moderation import erasure
-from moderation.models import AuditEntry, Case, Evidence, Notice, Report, WaitingMessage
+from moderation.models import AuditEntry, Case, Decision, Evidence, Notice, Report, WaitingMessage
 from moderation.services import (
     appeal,
+    ban_person,
     claim,
     decide,
     decide_appeal,
@@ -207,11 +216,54 @@ def test_a_chat_that_is_held_up_keeps_nobody_from_leaving(
     assert go_on_erasing() == 1 and not Membership.objects.filter(user=bob).exists()
 
 
-def test_messages_may_go_later_too(bob: User, group: Chat, adam: User) -> None:
+def test_messages_may_go_too_while_it_is_not_done(
+    bob: User, group: Chat, adam: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     send_message(bob, chat=group.id, content="Said by Bob")
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "go_on", lambda user, most: False)
+        erase(bob, by=bob)
+        erase(fresh(bob), by=adam, reason="Asked us to", messages=True)
+        # Nor is that taken back.
+        erase(fresh(bob), by=adam, reason="Asked us to")
+    erase(fresh(bob), by=adam, reason="Asked us to")
+    assert Message.objects.get().content is None and fresh(bob).erased_at is not None
+    entries = AuditEntry.objects.filter(action="user.erased").order_by("number")
+    assert [entry.facts["messages"] for entry in entries] == [False, True]
+
+
+def test_who_is_erased_is_not_erased_again(bob: User, adam: User) -> None:
     erase(bob, by=bob)
-    erase(fresh(bob), by=adam, reason="Asked us to", messages=True)
-    assert Message.objects.get().content is None
+    before = User.objects.values().get(id=bob.id)
+    with pytest.raises(Conflict):
+        erase(bob, by=adam, reason="Asked us to", messages=True)
+    assert User.objects.values().get(id=bob.id) == before
+    assert AuditEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_nor_banned_or_muted(
+    done: bool, bob: User, sara: User, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not done:
+        monkeypatch.setattr(erasure, "go_on", lambda user, most: False)
+    erase(bob, by=bob)
+    claim(sara, case)
+    until = timezone.now() + timedelta(days=1)
+    for action in ("ban", "mute", "mute_here"):
+        with pytest.raises(Conflict):
+            decide(sara, case, action=action, reason="Spam", until=until)
+    with pytest.raises(Conflict):
+        ban_person(sara, bob, reason="Spam again")
+    assert fresh(bob).banned_at is None and not Decision.objects.exists()
+    decide(sara, case, action="dismiss", reason="Gone")
+
+
+def test_an_erased_account_gets_no_password(bob: User) -> None:
+    erase(bob, by=bob)
+    with pytest.raises(Conflict):
+        change_password(bob, "another-horse-8")
+    assert not fresh(bob).has_usable_password()
 
 
 # --- moderation ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moderation import letters
+from moderation.readings import EXTRA, Piece, readings
 
 pytestmark = pytest.mark.once
 
@@ -81,12 +82,13 @@ def test_other_letters_are_others(one: str, other: str) -> None:
     ],
 )
 def test_digits_and_signs_among_letters_are_read_as_letters(written: str, meant: str) -> None:
-    assert letters.fold(meant) in list(letters.readings(letters.fold(written)))
+    said = list(readings(letters.fold(written), around=9))
+    assert [Piece(0, letters.fold(meant))] in said
 
 
 @pytest.mark.parametrize("text", ["Привет!", "в 18:30", "100 $", "a|", "Да! Нет!", "3.14", ""])
 def test_numbers_and_the_ends_of_sentences_are_what_they_are(text: str) -> None:
-    assert list(letters.readings(letters.fold(text))) == []
+    assert list(readings(letters.fold(text))) == []
 
 
 @few
@@ -108,13 +110,27 @@ def test_a_folded_text_is_folded(text: str) -> None:
         assert form(form(text)) == form(text)
 
 
+def test_only_what_is_read_otherwise_is_read_again() -> None:
+    text = letters.fold("просто слова сп4м и ещё много слов, $hit")
+    found = [[text for _start, text in reading] for reading in readings(text)]
+    assert found == [[letters.fold("спам"), "shit"], [letters.fold("спчм"), "chit"]]
+    beside = [text for _start, text in next(readings(text, around=1))]
+    assert beside == [letters.fold("слова спам и"), letters.fold("слов, shit")]
+
+
 @few
-@given(texts)
-def test_the_readings_are_few_and_as_long_as_the_text(text: str) -> None:
-    folded = letters.fold(text)
-    readings = list(letters.readings(folded))
-    assert len(readings) <= 8
-    assert {len(reading) for reading in readings} <= {len(folded)}
+@given(texts, st.integers(0, 5), st.integers(1, 400))
+def test_the_readings_are_few_and_have_a_budget(text: str, around: int, times: int) -> None:
+    folded = letters.fold(text) * times
+    found = list(readings(folded, around=around))
+    assert len(found) <= 8
+    assert sum(len(text) for reading in found for _start, text in reading) <= EXTRA
+    for reading in found:
+        last = 0
+        for start, text in reading:
+            assert text and last <= start
+            last = start + len(text)
+        assert last <= len(folded)
 
 
 def test_what_was_found_is_shown_with_its_marks() -> None:

@@ -1,7 +1,9 @@
 """The dry run of a rule: counts and fragments, never messages, and nothing happens."""
 
 from datetime import UTC, timedelta
+from functools import partial
 from io import StringIO
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,10 +14,11 @@ from accounts.models import User
 from chats.models import Chat
 from messaging.models import Message
 from messaging.services import delete_message, send_message
+from messenger.errors import Conflict, Forbidden
 from moderation import trial as trials
-from moderation.management.commands import try_rule
-from moderation.models import Case, Rule
-from moderation.trial import Trial, trial
+from moderation.management.commands import try_rule as command
+from moderation.models import AuditEntry, Case, Rule
+from moderation.trial import Trial, trial, try_rule
 
 
 def rule(patterns: str = "спам*", **more: Any) -> Rule:
@@ -51,6 +54,69 @@ def test_it_says_how_many_and_which_fragments_and_no_message(said: None) -> None
 def test_private_chats_are_looked_at_only_by_a_rule_for_them(said: None) -> None:
     found = trial(rule(in_private=True))
     assert (found.looked_at, found.matches, found.chats) == (6, 5, 2)
+
+
+def test_what_was_said_in_private_is_only_counted(said: None) -> None:
+    found = trial(rule("*а*", in_private=True))
+    # "тайный", and "спам" once more.
+    assert found.matches == 5 and sum(count for _, count in found.fragments) == 4
+    assert "тайный" not in repr(found)
+
+
+def test_it_stops_when_its_time_is_over_and_says_how_far_it_got(
+    said: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A second for each message; the newest one is deleted.
+    monkeypatch.setattr(trials, "monotonic", partial(next, count()))
+    found = trial(rule(in_private=True), seconds=4)
+    assert (found.looked_at, found.of, found.stopped, found.complete) == (2, 6, True, False)
+    assert not trial(rule(in_private=True), seconds=1000).stopped
+
+
+def test_its_time_is_over_also_where_there_is_nothing_to_look_at(
+    alice: User, bob: User, group: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_message(bob, chat=group.id, content="спам")
+    for _ in range(3):
+        send_message(alice, recipient=bob.id, content="between us")
+    monkeypatch.setattr(trials, "monotonic", partial(next, count()))
+    found = trial(rule(), seconds=3)
+    assert (found.looked_at, found.of, found.stopped) == (0, 1, True)
+
+
+def test_a_process_tries_one_rule_at_a_time(said: None) -> None:
+    tried = rule()
+
+    def meanwhile(looked_at: int) -> None:
+        with pytest.raises(Conflict, match="at this moment"):
+            try_rule(None, tried, days=7)
+        heard.append(looked_at)
+
+    heard: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trials, "PAGE", 2)
+        try_rule(None, tried, days=7, progress=meanwhile)
+    assert heard and AuditEntry.objects.count() == 1
+    # One that fails is no hindrance to the next.
+    with pytest.raises(ZeroDivisionError), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trials, "PAGE", 2)
+        try_rule(None, tried, days=7, progress=lambda looked_at: print(1 // 0))
+    assert try_rule(None, tried, days=7).complete
+
+
+def test_the_audit_log_tells_who_tried_a_rule(said: None, sara: User, mia: User) -> None:
+    tried = rule(in_private=True)
+    try_rule(sara, tried, days=30)
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.target, entry.actor_id) == (
+        "rule.tried",
+        f"rule {tried.pk}",
+        sara.id,
+    )
+    assert entry.facts == {"days": 30, "looked_at": 6, "matches": 5, "in_private": True}
+    with pytest.raises(Forbidden):
+        try_rule(mia, tried, days=30)
+    assert AuditEntry.objects.count() == 1
 
 
 def test_every_day_is_there_the_oldest_first(said: None) -> None:
@@ -113,11 +179,13 @@ def test_the_command_looks_at_all_of_them(said: None) -> None:
     assert "  спамить\n" in out.getvalue() and "Секрет" not in out.getvalue()
     tried.refresh_from_db()
     assert not tried.is_on and not Case.objects.exists()
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.actor_id, entry.facts["matches"]) == ("rule.tried", None, 4)
 
 
 def test_the_command_says_how_far_it_has_got(said: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "PAGE", 2)
-    monkeypatch.setattr(try_rule, "PAUSE", -1.0)
+    monkeypatch.setattr(command, "PAUSE", -1.0)
     error = StringIO()
     call_command("try_rule", rule().id, stdout=StringIO(), stderr=error)
     assert error.getvalue() == "2 messages\n4 messages\n"

@@ -258,6 +258,7 @@ REST = [
     # The admin sends everybody to its own login.
     rest("GET admin/",                                  302, 302, 302, 302, 302, 302),
     rest("GET admin/moderation/dashboard/",             302, 302, 302, 302, 302, 302),
+    rest("GET admin/password_change/",                  302, 302, 302, 302, 302, 302),
     rest("GET language",                                302, 302, 302, 302, 302, 302),
     rest("GET docs",                                    200, 200, 200, 200, 200, 200),
     rest("GET docs/openapi.json",                       200, 200, 200, 200, 200, 200),

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from moderation.models import Rule
-from moderation.trial import trial
+from moderation.trial import try_rule
 
 # Seconds between two words of how far it has got.
 PAUSE = 1.0
@@ -22,7 +22,8 @@ def days(text: str) -> int:
 class Command(BaseCommand):
     help = (
         "Try a rule on the messages of the last days, whether it is switched on or not. Nothing"
-        " happens to them. Only what matched is shown, not the messages."
+        " happens to them. Only what matched in groups is shown, not the messages. The audit log"
+        " tells of it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,7 +37,7 @@ class Command(BaseCommand):
         if rule is None:
             raise CommandError(f"There is no rule {options['rule']}.")
         self.shown = time.monotonic()
-        found = trial(rule, days=options["days"], most=None, progress=self.progress)
+        found = try_rule(None, rule, days=options["days"], most=None, progress=self.progress)
         self.stdout.write(
             f"{rule}: {found.matches} of {found.looked_at} messages since"
             f" {found.since:%Y-%m-%d %H:%M}, of {found.authors} people in {found.chats} chats."
