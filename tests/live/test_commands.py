@@ -9,6 +9,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+pytestmark = pytest.mark.once
+
 on_postgres = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite has one process only"
 )

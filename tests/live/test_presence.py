@@ -132,6 +132,7 @@ async def test_a_restart_that_people_come_back_from_is_not_told(
                 assert await statuses(a, LEASE + 1.5) == []
 
 
+@pytest.mark.once
 async def test_a_token_in_the_path_is_in_no_log(
     alice: User, bob: User, group: Chat, tmp_path: Path
 ) -> None:

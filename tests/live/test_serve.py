@@ -23,6 +23,7 @@ from tests.processes import memory_of
 each_server = pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 
 
+@pytest.mark.once
 @each_server
 async def test_sigterm_closes_every_socket_with_1012_and_ends_well(
     kind: str, alice: User, tmp_path: Path
@@ -37,6 +38,7 @@ async def test_sigterm_closes_every_socket_with_1012_and_ends_well(
         assert await asyncio.to_thread(server.process.wait, 10) == 0
 
 
+@pytest.mark.once
 @each_server
 async def test_a_client_that_does_not_read_is_closed_and_costs_little(
     kind: str, alice: User, bob: User, group: Chat, tmp_path: Path
@@ -109,6 +111,7 @@ def test_a_bad_port_is_a_sentence(port: str) -> None:
     assert done.returncode == 1 and "The port is" in done.stderr
 
 
+@pytest.mark.once
 @each_server
 async def test_a_flood_is_not_taken_in_faster_than_it_is_handled(
     kind: str, alice: User, bob: User, group: Chat, tmp_path: Path

@@ -20,6 +20,8 @@ from moderation.services import appeal, claim, decide, report_message, report_pe
 from tests.moderation.admin_world import CASES, assigned, entered, said
 from tests.people import make_user
 
+pytestmark = pytest.mark.once
+
 REASON = "Insults are not tolerated here."
 
 

@@ -22,6 +22,8 @@ from presence.leases import Lease
 from tests.moderation.admin_world import entered
 from tests.people import make_user
 
+pytestmark = pytest.mark.once
+
 PAGE = "/admin/moderation/dashboard/"
 
 

@@ -111,6 +111,7 @@ async def test_what_a_closed_page_had_not_sent_goes_out_with_the_next_one(
     assert await stored() == ["in a tunnel"]
 
 
+@pytest.mark.once
 async def test_a_server_that_dies_while_people_write_loses_and_doubles_nothing(
     windows: Windows, mortal: Mortal, alice: User, bob: User, group: Chat
 ) -> None:
