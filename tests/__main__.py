@@ -6,11 +6,11 @@
 
 REQUIRE_SERVICES=1 makes it a failure if they are not found. What ran is said at the end.
 
-Without options the legs run side by side, each in four parts: what waits for processes and clocks
-most of the time, what goes on in a browser, and two of the rest. What has nothing to do with where
+Without options the legs run side by side, each in parts: what waits for processes and clocks most of
+the time, what goes on in a browser, and three of the rest. What has nothing to do with where
 things are kept (marked `once`) runs in the last leg only.
 
-Eight of them at once are a busy machine, and tests of patience know no better than to call it slow:
+So many at once are a busy machine, and tests of patience know no better than to call it slow:
 a few that fail are heard a second time, alone. What passes only then is named at the end.
 """
 
@@ -31,10 +31,11 @@ POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 REDIS = "redis://127.0.0.1:6379/0"
 HERE = Path(__file__).parent
 # The folders that wait more than they work, those with a browser, and of the others those that work
-# most.
+# most, in two parts.
 WAITING = ("clients", "limits", "live", "presence", "realtime")
 BROWSING = ("page",)
 BUSY = ("fuzz", "hostile", "project")
+MANY = ("moderation", "protocols")
 # The folders that are about words and not about where things are kept: they run in the last leg, as
 # what is marked `once` does.
 ONCE = ("clients", "fuzz", "hostile", "project", "protocols")
@@ -161,7 +162,8 @@ def side_by_side(legs: list[Leg], folder: Path) -> Iterator[tuple[Leg, bool]]:
         [name for name in found if name in WAITING],
         [name for name in found if name in BROWSING],
         [name for name in working if name in BUSY],
-        [name for name in working if name not in BUSY],
+        [name for name in working if name in MANY],
+        [name for name in working if name not in BUSY + MANY],
     ]
     parts = [
         Part(
