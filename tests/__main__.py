@@ -6,8 +6,8 @@
 
 REQUIRE_SERVICES=1 makes it a failure if they are not found. What ran is said at the end.
 
-Without options the legs run side by side, each in parts: what waits for processes and clocks most of
-the time, what goes on in a browser, and three of the rest. What has nothing to do with where
+Without options the legs run side by side, each in parts: what waits for processes and clocks most
+of the time, what goes on in a browser, and three of the rest. What has nothing to do with where
 things are kept (marked `once`) runs in the last leg only.
 
 So many at once are a busy machine, and tests of patience know no better than to call it slow:
