@@ -36,9 +36,10 @@ WAITING = ("clients", "limits", "live", "presence", "realtime")
 BROWSING = ("page",)
 BUSY = ("fuzz", "hostile", "project")
 MANY = ("moderation", "protocols")
-# The folders that are about words and not about where things are kept: they run in the last leg, as
-# what is marked `once` does.
-ONCE = ("clients", "fuzz", "hostile", "project", "protocols")
+# The folders that are about words and not about where things are kept. They run in one leg: in the
+# last, as what is marked `once` does, or in the first, which is the quicker one.
+LAST = ("clients", "fuzz", "hostile", "project")
+FIRST = ("protocols",)
 # Seconds between words about how far it is.
 WORD = 10
 # Failures of a part that are heard again; more than that are no accident.
@@ -148,10 +149,10 @@ class Part:
         return "\n".join([line for line in lines if line.startswith("SKIPPED")] + lines[-1:])
 
 
-def _options(folders: list[str], leg: Leg, legs: list[Leg]) -> list[str]:
-    if leg is legs[-1]:
-        return [f"tests/{name}" for name in folders]
-    return [*(f"tests/{name}" for name in folders if name not in ONCE), "-m", "not once"]
+def _folders(folders: list[str], leg: Leg, legs: list[Leg]) -> list[str]:
+    """Those of them that run in this leg."""
+    others = () if len(legs) == 1 else FIRST if leg is legs[-1] else LAST
+    return [f"tests/{name}" for name in folders if name not in others]
 
 
 def side_by_side(legs: list[Leg], folder: Path) -> Iterator[tuple[Leg, bool]]:
@@ -169,12 +170,12 @@ def side_by_side(legs: list[Leg], folder: Path) -> Iterator[tuple[Leg, bool]]:
         Part(
             leg,
             number,
-            _options(group, leg, legs),
+            [*paths, *(() if leg is legs[-1] else ("-m", "not once"))],
             folder / f"{leg.name}-{number}.txt",
         )
         for leg in legs
         for number, group in enumerate(groups)
-        if leg is legs[-1] or set(group) - set(ONCE)
+        if (paths := _folders(group, leg, legs))
     ]
     while any(part.process.poll() is None for part in parts):
         try:
