@@ -36,9 +36,9 @@ WAITING = ("clients", "limits", "live", "presence", "realtime")
 BROWSING = ("page",)
 BUSY = ("fuzz", "hostile", "project")
 MANY = ("moderation", "protocols")
-# The folders that are about words and not about where things are kept. They run in one leg: in the
-# last, as what is marked `once` does, or in the first, which is the quicker one.
-LAST = ("clients", "fuzz", "hostile", "project")
+# The folders that run in one leg: what is furthest from where things are kept, which both legs hear
+# of from the apps below. In the last, as what is marked `once` does, or in the first, the quicker.
+LAST = ("clients", "fuzz", "hostile", "live", "moderation", "page", "project")
 FIRST = ("protocols",)
 # Seconds between words about how far it is.
 WORD = 10
